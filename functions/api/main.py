@@ -1,0 +1,42 @@
+"""Wiring for the API. The only file here that does anything when imported."""
+
+from datetime import timedelta
+
+from functions.api.handler import make_handler
+from functions.api.services import Services
+from relay import bootstrap
+from relay.config import ApiSettings
+from relay.domain.job_request import BodyDefaults
+from relay.telemetry import WideLog
+from relay.use_cases.submit_job import SubmitJob
+
+_settings = ApiSettings()
+_jobs = bootstrap.job_store(_settings.table_name)
+_contents = bootstrap.content_store(_settings.table_name, _settings.bucket_name)
+_max_tokens, _temperature = _settings.default_max_tokens, _settings.default_temperature
+
+handle = make_handler(
+    Services(
+        jobs=_jobs,
+        contents=_contents,
+        submit=SubmitJob(
+            jobs=_jobs,
+            contents=_contents,
+            queue=bootstrap.queue(_settings.jobs_queue_url),
+            clock=bootstrap.clock(),
+            dice=bootstrap.dice(),
+            retention=timedelta(days=_settings.retention_days),
+        ),
+        webhook_master_secret=bootstrap.secret(_settings.webhook_master_secret_arn),
+        clock=bootstrap.clock(),
+        body_defaults=BodyDefaults(
+            model=_settings.default_model,
+            max_tokens=int(_max_tokens) if _max_tokens else None,
+            temperature=float(_temperature) if _temperature else None,
+        ),
+        egress_policy=bootstrap.egress_policy(allow_loopback_http=_settings.is_local_stack),
+        request_bytes_max=_settings.max_request_bytes,
+        public_url=_settings.public_api_url.rstrip("/"),
+    ),
+    WideLog("api"),
+)

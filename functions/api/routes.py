@@ -1,0 +1,105 @@
+"""Every route of the API, once: the handler dispatches by it, the description is made from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from functions.api.get_about import HealthView, get_description, get_health
+from functions.api.get_job import get_job
+from functions.api.get_webhook_secret import WebhookSecretView, get_webhook_secret
+from functions.api.http import Request, Response
+from functions.api.services import Services
+from functions.api.submit_job import submit_job
+from relay.domain.api_key import Scope
+from relay.domain.job_request import JobRequest
+from relay.domain.job_view import JobView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A route: what it needs, what it does, and what its description says."""
+
+    method: str
+    path: str
+    act: Callable[[Request, Services], Response]
+    scope: Scope | None
+    """What the key must allow; ``None`` where no key is needed."""
+    summary: str
+    answer: Any
+    statuses: Mapping[HTTPStatus, str]
+    problems: tuple[HTTPStatus, ...] = ()
+    body: Any = None
+    takes_wait: bool = False
+
+    @property
+    def key(self) -> str:
+        """The gateway's name for the route."""
+        return f"{self.method} {self.path}"
+
+
+_OF_ANY_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
+
+ROUTES = (
+    Route(
+        method="POST",
+        path="/v1/jobs",
+        act=submit_job,
+        scope=Scope.JOBS_WRITE,
+        summary="Submit a job: one call to Mistral, made durably",
+        body=JobRequest,
+        answer=JobView,
+        statuses={
+            HTTPStatus.ACCEPTED: "The job is queued",
+            HTTPStatus.OK: "The job ended while you waited",
+        },
+        problems=(
+            HTTPStatus.BAD_REQUEST,
+            *_OF_ANY_KEY,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.NOT_IMPLEMENTED,
+        ),
+        takes_wait=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/jobs/{job_id}",
+        act=get_job,
+        scope=Scope.JOBS_READ,
+        summary="Read a job",
+        answer=JobView,
+        statuses={HTTPStatus.OK: "The job"},
+        problems=(*_OF_ANY_KEY, HTTPStatus.NOT_FOUND),
+        takes_wait=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/webhook_secret",
+        act=get_webhook_secret,
+        scope=Scope.WEBHOOKS_WRITE,
+        summary="Read the secret that signs what is posted to callback URLs",
+        answer=WebhookSecretView,
+        statuses={HTTPStatus.OK: "The secret"},
+        problems=_OF_ANY_KEY,
+    ),
+    Route(
+        method="GET",
+        path="/v1/health",
+        act=get_health,
+        scope=None,
+        summary="Ask for a sign of life",
+        answer=HealthView,
+        statuses={HTTPStatus.OK: "The API answers"},
+    ),
+    Route(
+        method="GET",
+        path="/openapi.json",
+        act=get_description,
+        scope=None,
+        summary="Read this description",
+        answer=dict[str, Any],
+        statuses={HTTPStatus.OK: "An OpenAPI 3.1 document"},
+    ),
+)

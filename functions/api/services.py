@@ -1,0 +1,28 @@
+"""What the API's acts are given: ports, and the deployment's settings."""
+
+from dataclasses import dataclass
+
+from functions.api.http import Request
+from relay.domain.egress import EgressPolicy
+from relay.domain.job_request import BodyDefaults
+from relay.ports import Clock, ContentStore, JobStore, Secret
+from relay.use_cases.submit_job import SubmitJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that an act may need. ``public_url`` is empty where the request's host is it."""
+
+    jobs: JobStore
+    contents: ContentStore
+    submit: SubmitJob
+    webhook_master_secret: Secret
+    clock: Clock
+    body_defaults: BodyDefaults
+    egress_policy: EgressPolicy
+    request_bytes_max: int
+    public_url: str = ""
+
+    def api_url(self, request: Request) -> str:
+        """Return the address that links start with."""
+        return self.public_url or request.base_url()

@@ -1,0 +1,3 @@
+"""Mistral Relay: what its functions share."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,36 @@
+"""A secret in Secrets Manager, kept in memory for a few minutes."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from relay.aws.errors import aws_errors_translated
+from relay.ports import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+KEPT_FOR = timedelta(minutes=5)
+"""How long a replaced secret may go on being used; each read costs money and a round trip."""
+
+
+class SecretsManagerSecret:
+    """One secret. Its ``repr`` shows its name only."""
+
+    def __init__(
+        self, client: "Callable[[], SecretsManagerClient]", arn: str, clock: Clock
+    ) -> None:
+        self._client = client
+        self._arn = arn
+        self._clock = clock
+        self._text = ""
+        self._read_at: datetime | None = None
+
+    def text(self) -> str:
+        """Return the secret, read anew once it is older than five minutes."""
+        now = self._clock.now()
+        if self._read_at is None or now - self._read_at >= KEPT_FOR:
+            with aws_errors_translated():
+                self._text = self._client().get_secret_value(SecretId=self._arn)["SecretString"]
+            self._read_at = now
+        return self._text

@@ -1,0 +1,103 @@
+"""A delivery as its row and back."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from relay.aws.values import Item, from_item, to_item
+from relay.domain.delivery import Delivery, DeliveryAttempt, DeliveryStatus
+from relay.domain.ids import DeliveryId, EventId, JobId, TenantId
+from relay.domain.moments import from_milliseconds, to_milliseconds
+
+SCHEMA = 1
+_MILLISECOND = timedelta(milliseconds=1)
+_SECOND_MILLISECONDS = 1000
+
+
+def key_of(target_id: str, delivery_id: DeliveryId) -> Item:
+    """Return the key of a delivery's row: its target, so that one target's lie together."""
+    return to_item({"pk": f"D#{target_id}", "sk": delivery_id})
+
+
+def to_row(delivery: Delivery) -> Item:
+    """Return a delivery's row. Moments are milliseconds since 1970, ``ttl`` is seconds."""
+    return key_of(delivery.target_id, delivery.id) | to_item(
+        {
+            "schema": SCHEMA,
+            "tenant": delivery.tenant_id,
+            "event": delivery.event_id,
+            "type": delivery.event_type,
+            "at": to_milliseconds(delivery.occurred_at),
+            "sequence": delivery.sequence,
+            "job": delivery.job_id,
+            "url": delivery.url,
+            "payload": delivery.payload,
+            "legacy": delivery.legacy_signature or None,
+            "status": delivery.status,
+            "fence": delivery.fence,
+            "created_at": to_milliseconds(delivery.created_at),
+            "next_attempt_at": to_milliseconds(delivery.next_attempt_at),
+            "lease_until": _stamp(delivery.lease_until),
+            "finished_at": _stamp(delivery.finished_at),
+            "ttl": to_milliseconds(delivery.purge_at) // _SECOND_MILLISECONDS,
+            "attempts": [_attempt_map(attempt) for attempt in delivery.attempts],
+        }
+    )
+
+
+def from_row(item: Item) -> Delivery:
+    """Read a delivery's row."""
+    row = from_item(item)
+    return Delivery(
+        id=DeliveryId(row["sk"]),
+        target_id=row["pk"].split("#", 1)[1],
+        tenant_id=TenantId(row["tenant"]),
+        event_id=EventId(row["event"]),
+        event_type=row["type"],
+        occurred_at=from_milliseconds(row["at"]),
+        sequence=row["sequence"],
+        job_id=JobId(row["job"]),
+        url=row["url"],
+        payload=row["payload"],
+        legacy_signature=row.get("legacy", False),
+        status=DeliveryStatus(row["status"]),
+        fence=row["fence"],
+        created_at=from_milliseconds(row["created_at"]),
+        next_attempt_at=from_milliseconds(row["next_attempt_at"]),
+        lease_until=_moment(row.get("lease_until")),
+        finished_at=_moment(row.get("finished_at")),
+        purge_at=from_milliseconds(row["ttl"] * _SECOND_MILLISECONDS),
+        attempts=tuple(_attempt(fields) for fields in row["attempts"]),
+    )
+
+
+def _stamp(moment: datetime | None) -> int | None:
+    return None if moment is None else to_milliseconds(moment)
+
+
+def _moment(stamp: int | None) -> datetime | None:
+    return None if stamp is None else from_milliseconds(stamp)
+
+
+def _attempt_map(attempt: DeliveryAttempt) -> dict[str, Any]:
+    return {
+        "number": attempt.number,
+        "at": to_milliseconds(attempt.at),
+        "ms": attempt.duration // _MILLISECOND,
+        "status_code": attempt.status_code,
+        "outcome": attempt.outcome,
+        "reason": attempt.reason,
+        "head": attempt.response_head,
+    }
+
+
+def _attempt(fields: Mapping[str, Any]) -> DeliveryAttempt:
+    return DeliveryAttempt(
+        number=fields["number"],
+        at=from_milliseconds(fields["at"]),
+        duration=fields["ms"] * _MILLISECOND,
+        status_code=fields.get("status_code"),
+        outcome=fields["outcome"],
+        reason=fields["reason"],
+        response_head=fields["head"],
+    )

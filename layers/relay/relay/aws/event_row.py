@@ -1,0 +1,57 @@
+"""An event as its row and back: what lists, replays and usage totals are read from."""
+
+from dataclasses import asdict
+from decimal import Decimal
+
+from relay.aws.values import Item, from_item, to_item
+from relay.domain.event import Event
+from relay.domain.ids import EventId, TenantId, shard_of
+from relay.domain.moments import from_milliseconds, to_milliseconds
+from relay.domain.money import Money
+from relay.domain.usage import Usage
+
+SCHEMA = 1
+_SECOND_MILLISECONDS = 1000
+
+
+def key_of(tenant_id: TenantId, event_id: EventId) -> Item:
+    """Return the key of an event's row."""
+    return to_item({"pk": f"E#{tenant_id}#{shard_of(event_id)}", "sk": event_id})
+
+
+def to_row(event: Event) -> Item:
+    """Return an event's row."""
+    return key_of(event.tenant_id, event.id) | to_item(
+        {
+            "schema": SCHEMA,
+            "type": event.type,
+            "resource": event.resource_id,
+            "at": to_milliseconds(event.occurred_at),
+            "sequence": event.sequence,
+            "ttl": to_milliseconds(event.purge_at) // _SECOND_MILLISECONDS,
+            "data": dict(event.data),
+            "model": event.model,
+            "usage": asdict(event.usage) if event.usage else None,
+            "cost": event.cost.text if event.cost else None,
+        }
+    )
+
+
+def from_row(item: Item) -> Event:
+    """Read an event's row."""
+    row = from_item(item)
+    _, tenant_id, _ = row["pk"].split("#")
+    usage, cost = row.get("usage"), row.get("cost")
+    return Event(
+        id=EventId(row["sk"]),
+        type=row["type"],
+        tenant_id=TenantId(tenant_id),
+        resource_id=row["resource"],
+        occurred_at=from_milliseconds(row["at"]),
+        sequence=row["sequence"],
+        purge_at=from_milliseconds(row["ttl"] * _SECOND_MILLISECONDS),
+        data=row["data"],
+        model=row.get("model"),
+        usage=Usage(**usage) if usage is not None else None,
+        cost=Money(Decimal(cost)) if cost is not None else None,
+    )

@@ -1,0 +1,152 @@
+"""A job as its row and back. ``schema`` is the row's version: code at N reads rows of N - 1."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from relay.aws.values import Item, from_item, to_item
+from relay.domain.content import Content, Place
+from relay.domain.endpoints import Endpoint
+from relay.domain.ids import JobId, TenantId, shard_of
+from relay.domain.job import (
+    Callback,
+    ErrorCode,
+    Job,
+    JobError,
+    JobStatus,
+    StatusReason,
+    Submission,
+    UpstreamError,
+)
+from relay.domain.moments import from_milliseconds, to_milliseconds
+from relay.domain.money import Money
+from relay.domain.usage import Usage
+
+SCHEMA = 1
+PREFIX = "J#"
+_SECOND_MILLISECONDS = 1000
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def key_of(tenant_id: TenantId, job_id: JobId) -> Item:
+    """Return the key of a job's row: its tenant's shard, and its id."""
+    return to_item({"pk": f"{PREFIX}{tenant_id}#{shard_of(job_id)}", "sk": job_id})
+
+
+def to_row(job: Job) -> Item:
+    """Return a job's row. Moments are milliseconds since 1970, ``ttl`` is seconds."""
+    return key_of(job.tenant_id, job.id) | to_item(
+        {
+            "schema": SCHEMA,
+            "status": job.status,
+            "status_reason": job.status_reason,
+            "version": job.version,
+            "fence": job.fence,
+            "endpoint": job.endpoint,
+            "model": job.model,
+            "model_used": job.model_used,
+            "created_at": to_milliseconds(job.created_at),
+            "changed_at": to_milliseconds(job.changed_at),
+            "deadline": to_milliseconds(job.deadline),
+            "ttl": to_milliseconds(job.purge_at) // _SECOND_MILLISECONDS,
+            "started_at": _stamp(job.started_at),
+            "finished_at": _stamp(job.finished_at),
+            "lease_until": _stamp(job.lease_until),
+            "ready_at": _stamp(job.ready_at),
+            "attempts": job.attempts,
+            "attempts_max": job.attempts_max,
+            "timeout_ms": job.timeout // _MILLISECOND,
+            "request": _content_map(job.request),
+            "result": _content_map(job.result),
+            "error": _error_map(job.error),
+            "last_error": _error_map(job.last_error),
+            "usage": asdict(job.usage) if job.usage else None,
+            "cost": job.cost.text if job.cost else None,
+            "callback": asdict(job.callback) if job.callback else None,
+            "notify_started": job.notify_started or None,
+            "metadata": dict(job.metadata) or None,
+            "submission": asdict(job.submission),
+        }
+    )
+
+
+def from_row(item: Item) -> Job:
+    """Read a job's row."""
+    row = from_item(item)
+    _, tenant_id, _ = row["pk"].split("#")
+    cost, callback, usage = row.get("cost"), row.get("callback"), row.get("usage")
+    reason = row.get("status_reason")
+    return Job(
+        id=JobId(row["sk"]),
+        tenant_id=TenantId(tenant_id),
+        endpoint=Endpoint(row["endpoint"]),
+        model=row.get("model"),
+        model_used=row.get("model_used"),
+        status=JobStatus(row["status"]),
+        status_reason=StatusReason(reason) if reason else None,
+        version=row["version"],
+        fence=row["fence"],
+        created_at=from_milliseconds(row["created_at"]),
+        changed_at=from_milliseconds(row["changed_at"]),
+        deadline=from_milliseconds(row["deadline"]),
+        purge_at=from_milliseconds(row["ttl"] * _SECOND_MILLISECONDS),
+        started_at=_moment(row.get("started_at")),
+        finished_at=_moment(row.get("finished_at")),
+        lease_until=_moment(row.get("lease_until")),
+        ready_at=_moment(row.get("ready_at")),
+        attempts=row["attempts"],
+        attempts_max=row["attempts_max"],
+        timeout=row["timeout_ms"] * _MILLISECOND,
+        request=_content(row["request"]),
+        result=_content(row["result"]) if "result" in row else None,
+        error=_error(row.get("error")),
+        last_error=_error(row.get("last_error")),
+        usage=Usage(**usage) if usage is not None else None,
+        cost=Money(Decimal(cost)) if cost is not None else None,
+        callback=Callback(**callback) if callback else None,
+        notify_started=row.get("notify_started", False),
+        metadata=MappingProxyType(row.get("metadata", {})),
+        submission=Submission(**row["submission"]),
+    )
+
+
+def _stamp(moment: datetime | None) -> int | None:
+    return None if moment is None else to_milliseconds(moment)
+
+
+def _moment(stamp: int | None) -> datetime | None:
+    return None if stamp is None else from_milliseconds(stamp)
+
+
+def _content_map(content: Content | None) -> dict[str, Any] | None:
+    if content is None:
+        return None
+    return {
+        "place": content.place,
+        "key": content.key,
+        "bytes": content.size_bytes,
+        "inline": content.inline,
+    }
+
+
+def _content(fields: Mapping[str, Any]) -> Content:
+    return Content(
+        place=Place(fields["place"]),
+        key=fields["key"],
+        size_bytes=fields["bytes"],
+        inline=fields.get("inline"),
+    )
+
+
+def _error_map(error: JobError | None) -> dict[str, Any] | None:
+    return asdict(error) if error else None
+
+
+def _error(fields: Mapping[str, Any] | None) -> JobError | None:
+    if fields is None:
+        return None
+    upstream = UpstreamError(**fields.get("upstream", {}))
+    return JobError(**{**fields, "code": ErrorCode(fields["code"]), "upstream": upstream})

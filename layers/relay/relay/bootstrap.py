@@ -1,0 +1,139 @@
+"""The composition root: the one place that chooses adapters and builds them.
+
+Imports stand inside the functions, so that each Lambda loads only the adapters that it uses:
+what a cold start costs is decided here.
+"""
+# ruff: noqa: PLC0415
+
+import asyncio
+from functools import cache
+from typing import Any
+
+from relay.adapters.system_clock import SystemClock
+from relay.adapters.system_dice import SystemDice
+from relay.aws import clients
+from relay.domain.egress import EgressPolicy
+from relay.ports import (
+    ChangeReader,
+    Clock,
+    ContentStore,
+    DeliveryStore,
+    Dice,
+    EventBus,
+    EventStore,
+    JobStore,
+    KeyStore,
+    Mistral,
+    Queue,
+    Secret,
+    Visibility,
+    WebhookSender,
+)
+
+
+@cache
+def clock() -> Clock:
+    """Return the machine's clock."""
+    return SystemClock()
+
+
+@cache
+def dice() -> Dice:
+    """Return the machine's chance."""
+    return SystemDice()
+
+
+async def offload(function: Any, *arguments: Any, **named: Any) -> Any:
+    """Run a blocking call in a thread, beside the event loop."""
+    return await asyncio.to_thread(function, *arguments, **named)
+
+
+def content_store(table: str, bucket: str) -> ContentStore:
+    """Return where requests and results are kept."""
+    from relay.adapters.content_store import AwsContentStore
+
+    return AwsContentStore(clients.dynamodb(), table, clients.s3, bucket)
+
+
+def job_store(table: str) -> JobStore:
+    """Return where jobs are kept."""
+    from relay.adapters.dynamodb_jobs import DynamoDBJobStore
+
+    return DynamoDBJobStore(clients.dynamodb(), table)
+
+
+def event_store(table: str) -> EventStore:
+    """Return where events are kept."""
+    from relay.adapters.dynamodb_events import DynamoDBEventStore
+
+    return DynamoDBEventStore(clients.dynamodb(), table)
+
+
+def delivery_store(table: str) -> DeliveryStore:
+    """Return where deliveries are kept."""
+    from relay.adapters.dynamodb_deliveries import DynamoDBDeliveryStore
+
+    return DynamoDBDeliveryStore(clients.dynamodb(), table)
+
+
+def key_store(table: str) -> KeyStore:
+    """Return where API keys are kept."""
+    from relay.adapters.dynamodb_keys import DynamoDBKeyStore
+
+    return DynamoDBKeyStore(clients.dynamodb(), table)
+
+
+def event_bus(name: str) -> EventBus:
+    """Return the bus."""
+    from relay.adapters.event_bridge import EventBridgeBus
+
+    return EventBridgeBus(clients.events(), name)
+
+
+def queue(url: str) -> Queue:
+    """Return a queue to send to."""
+    from relay.adapters.sqs_queue import SqsQueue
+
+    return SqsQueue(clients.sqs(), url)
+
+
+def visibility(url: str) -> Visibility:
+    """Return the queue that a function reads."""
+    from relay.adapters.sqs_queue import SqsVisibility
+
+    return SqsVisibility(clients.sqs(), url)
+
+
+def secret(arn: str) -> Secret:
+    """Return a secret."""
+    from relay.adapters.secrets_manager import SecretsManagerSecret
+
+    return SecretsManagerSecret(clients.secretsmanager, arn, clock())
+
+
+def mistral(base_url: str, key: Secret) -> Mistral:
+    """Return Mistral's API."""
+    from relay.adapters.mistral_http import HttpMistral
+
+    return HttpMistral(base_url, key, offload)
+
+
+def egress_policy(*, allow_loopback_http: bool) -> EgressPolicy:
+    """Return what may be posted to. Plain HTTP to this machine is for the local stack alone."""
+    return EgressPolicy(allow_loopback_http=allow_loopback_http)
+
+
+def webhook_sender(*, allow_loopback_http: bool) -> WebhookSender:
+    """Return the guarded way out to subscribers."""
+    from relay.adapters.pinned_network import PinnedBackend
+    from relay.adapters.webhook_http import HttpWebhookSender
+
+    policy = egress_policy(allow_loopback_http=allow_loopback_http)
+    return HttpWebhookSender(policy, PinnedBackend(policy), now=clock().now)
+
+
+def change_reader() -> ChangeReader:
+    """Return what reads the table's stream."""
+    from relay.adapters.table_stream import TableStreamReader
+
+    return TableStreamReader()

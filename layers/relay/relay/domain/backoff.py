@@ -1,0 +1,44 @@
+"""When to try again: the one place where the retry schedules are written down."""
+
+from datetime import timedelta
+
+BASE = timedelta(seconds=1)
+_DOUBLINGS_MAX = 20  # beyond any cap, and small enough for a duration to hold
+IN_PLACE_CAP = timedelta(seconds=32)
+"""The longest wait that an attempt in the same invocation may be given."""
+RELEASED_CAP = timedelta(hours=1)
+"""The longest wait out of an invocation; it costs nothing, but for the moment it ends too late."""
+IN_PLACE_BUDGET = timedelta(seconds=10)
+"""How long one claim may wait in all. Longer waits leave the invocation: its time is billed."""
+
+WEBHOOK_SCHEDULE = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+"""Waits after the first, second … failed attempt at a webhook. Source: Standard Webhooks 1.0.0."""
+WEBHOOK_JITTER = 0.2
+
+
+def full_jitter(attempt: int, *, cap: timedelta, chance: float) -> timedelta:
+    """Return the wait after failed attempt 1, 2 and so on: up to a bound that doubles.
+
+    ``chance`` is uniform in [0, 1).
+    Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
+    """
+    doublings = min(attempt - 1, _DOUBLINGS_MAX)
+    bound: timedelta = min(cap, BASE * 2**doublings)
+    return bound * chance
+
+
+def webhook_wait(failures: int, *, chance: float) -> timedelta | None:
+    """Return the wait after so many failed attempts, ± 20 %, or ``None`` when all are spent."""
+    if failures > len(WEBHOOK_SCHEDULE):
+        return None
+    return WEBHOOK_SCHEDULE[failures - 1] * (1 + WEBHOOK_JITTER * (2 * chance - 1))

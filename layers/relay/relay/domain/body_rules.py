@@ -1,0 +1,114 @@
+"""What of a body can be told wrong before Mistral sees it. The finer rules are Mistral's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from relay.domain.endpoints import FACTS, Endpoint
+
+ROLES = frozenset({"system", "user", "assistant", "tool"})
+TEMPERATURE_MAX = 2
+_WITH_MESSAGES = frozenset({Endpoint.CHAT_COMPLETIONS, Endpoint.AGENTS_COMPLETIONS})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """A place in what was submitted, as a JSON pointer, and what is wrong with it."""
+
+    pointer: str
+    message: str
+
+
+def check_body(endpoint: Endpoint, body: Mapping[str, Any]) -> list[FieldError]:
+    """Return everything in the body that cannot be right."""
+    facts = FACTS[endpoint]
+    errors = [
+        FieldError(f"#/body/{name}", f"is required by {endpoint}")
+        for name in facts.required
+        if not body.get(name)
+    ]
+    if "stream" in body:
+        errors.append(FieldError("#/body/stream", "belongs to the job, beside body, not in it"))
+    if "model" in body and not (isinstance(body["model"], str) and body["model"]):
+        errors.append(FieldError("#/body/model", "must be the name of a model"))
+    if endpoint in _WITH_MESSAGES:
+        errors += _check_messages(body.get("messages"))
+    if facts.generates:
+        errors += _check_numbers(body) + _check_tools(body.get("tools"))
+    return errors
+
+
+def _check_messages(messages: object) -> list[FieldError]:
+    if not messages:
+        return []  # said already: they are required
+    if not isinstance(messages, list):
+        return [FieldError("#/body/messages", "must be a list of messages")]
+    return [
+        FieldError(f"#/body/messages/{index}/role", f"must be one of {', '.join(sorted(ROLES))}")
+        for index, message in enumerate(messages)
+        if not isinstance(message, dict) or message.get("role") not in ROLES
+    ]
+
+
+def _check_numbers(body: Mapping[str, Any]) -> list[FieldError]:
+    errors = []
+    temperature, max_tokens = body.get("temperature"), body.get("max_tokens")
+    if temperature is not None and not (
+        _is_number(temperature) and 0 <= temperature <= TEMPERATURE_MAX
+    ):
+        errors.append(FieldError("#/body/temperature", f"must be from 0 to {TEMPERATURE_MAX}"))
+    if max_tokens is not None and not (
+        isinstance(max_tokens, int) and _is_number(max_tokens) and max_tokens >= 1
+    ):
+        errors.append(FieldError("#/body/max_tokens", "must be a whole number of at least 1"))
+    return errors
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_tools(tools: object) -> list[FieldError]:
+    if tools is None:
+        return []
+    if not isinstance(tools, list):
+        return [FieldError("#/body/tools", "must be a list of tools")]
+    return [
+        FieldError(f"#/body/tools/{index}/function/name", "a function needs a name")
+        for index, tool in enumerate(tools)
+        if _lacks_a_name(tool)
+    ]
+
+
+def _lacks_a_name(tool: object) -> bool:
+    if not isinstance(tool, dict):
+        return True
+    if tool.get("type", "function") != "function":
+        return False  # Mistral's built-in tools have none
+    function = tool.get("function")
+    name = function.get("name") if isinstance(function, dict) else None
+    return not (isinstance(name, str) and name)
+
+
+def with_defaults(
+    endpoint: Endpoint,
+    body: Mapping[str, Any],
+    *,
+    model: str,
+    max_tokens: int | None,
+    temperature: float | None,
+) -> dict[str, Any]:
+    """Return the body with the deployment's defaults where it says nothing.
+
+    The default model is a chat model, so the other endpoints have defaults of their own.
+    """
+    facts = FACTS[endpoint]
+    filled = dict(body)
+    if facts.takes_model:
+        filled.setdefault("model", facts.model_default or model)
+    if facts.generates:
+        numbers = {"max_tokens": max_tokens, "temperature": temperature}
+        for name, value in numbers.items():
+            if value is not None:
+                filled.setdefault(name, value)
+    return filled

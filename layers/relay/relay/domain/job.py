@@ -1,0 +1,267 @@
+"""A job: one call to Mistral, made durable, and the only ways in which it may change.
+
+Each change makes a new ``Job``; the store writes it under one condition. ``version`` grows with
+each change and orders the job's events. ``fence`` is the fencing token: it grows with each claim,
+and whoever writes under an older one has lost.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Literal
+
+from relay.domain.backoff import IN_PLACE_BUDGET
+from relay.domain.content import Content
+from relay.domain.endpoints import Endpoint
+from relay.domain.ids import JobId, TenantId
+from relay.domain.money import Money
+from relay.domain.usage import Usage
+
+DEADLINE_DEFAULT = timedelta(hours=24)
+DEADLINE_MAX = timedelta(days=7)
+ATTEMPTS_DEFAULT = 5
+ATTEMPTS_MAX = 20
+TIMEOUT_DEFAULT = timedelta(seconds=60)
+TIMEOUT_MAX = timedelta(seconds=600)
+LEASE_MARGIN = IN_PLACE_BUDGET + timedelta(seconds=30)
+"""What a lease lasts beyond one attempt: waits in place, recording, and clocks that differ."""
+
+
+class JobStatus(StrEnum):
+    """Where a job is. The last four are final and never change."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    REQUIRES_ACTION = "requires_action"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the job has ended."""
+        return self in FINAL_STATUSES
+
+
+FINAL_STATUSES = frozenset(
+    {JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED}
+)
+
+
+class StatusReason(StrEnum):
+    """Why a job waits."""
+
+    RATE_LIMITED = "rate_limited"
+    RETRYING = "retrying"
+    UPSTREAM_UNAVAILABLE = "upstream_unavailable"
+    INVALID_API_KEY = "invalid_api_key"
+    INSUFFICIENT_CREDITS = "insufficient_credits"
+
+
+class ErrorCode(StrEnum):
+    """What went wrong, in the words of the public contract."""
+
+    INVALID_REQUEST = "invalid_request"
+    CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
+    MODEL_NOT_FOUND = "model_not_found"
+    FORBIDDEN = "forbidden"
+    PLAN_EXCLUDES_MODEL = "plan_excludes_model"
+    INVALID_API_KEY = "invalid_api_key"
+    INSUFFICIENT_CREDITS = "insufficient_credits"
+    RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
+    SERVICE_UNAVAILABLE = "service_unavailable"
+    TIMEOUT = "timeout"
+    CONNECTION_FAILED = "connection_failed"
+    INVALID_RESPONSE = "invalid_response"
+    TOOL_CALL_MISSING = "tool_call_missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamError:
+    """What Mistral itself said; each part is ``None`` where it said nothing."""
+
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """Why a job failed or expired. ``reason`` says what ended it, ``code`` keeps the last cause."""
+
+    code: ErrorCode
+    message: str
+    hint: str
+    retryable: bool
+    reason: Literal["attempts_exhausted", "deadline_exceeded"] | None = None
+    attempts: int = 0
+    upstream: UpstreamError = UpstreamError()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """Where the end of one job is told."""
+
+    url: str
+    payload: Literal["full", "thin"] = "full"
+    legacy_signature: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """How a job came in."""
+
+    source: Literal["http", "sqs"]
+    message_id: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as its row keeps it. Times are aware, UTC and whole milliseconds."""
+
+    id: JobId
+    tenant_id: TenantId
+    endpoint: Endpoint
+    model: str | None
+    created_at: datetime
+    changed_at: datetime
+    deadline: datetime
+    purge_at: datetime
+    submission: Submission
+    request: Content
+    status: JobStatus = JobStatus.QUEUED
+    status_reason: StatusReason | None = None
+    version: int = 1
+    fence: int = 0
+    attempts: int = 0
+    attempts_max: int = ATTEMPTS_DEFAULT
+    timeout: timedelta = TIMEOUT_DEFAULT
+    lease_until: datetime | None = None
+    ready_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    model_used: str | None = None
+    result: Content | None = None
+    error: JobError | None = None
+    last_error: JobError | None = None
+    usage: Usage | None = None
+    cost: Money | None = None
+    callback: Callback | None = None
+    notify_started: bool = False
+    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        """Refuse a state that no sequence of changes leads to: it would poison its row."""
+        if self.status.is_final != (self.finished_at is not None):
+            raise ValueError(f"{self.id}: {self.status} with finished_at {self.finished_at}")
+        if (self.status is JobStatus.IN_PROGRESS) != (self.lease_until is not None):
+            raise ValueError(f"{self.id}: {self.status} with lease_until {self.lease_until}")
+        if (self.status is JobStatus.COMPLETED) != (self.result is not None):
+            raise ValueError(f"{self.id}: {self.status} and result do not fit together")
+        if not 0 <= self.attempts <= self.attempts_max:
+            raise ValueError(f"{self.id}: {self.attempts} of {self.attempts_max} attempts")
+
+    def _changed(self, at: datetime, **changes: Any) -> "Job":
+        if self.status.is_final:
+            raise ValueError(f"{self.id} is {self.status}, which is final")
+        always: dict[str, Any] = {
+            "version": self.version + 1,
+            "changed_at": at,
+            "lease_until": None,
+            "ready_at": None,
+        }
+        return replace(self, **(always | {"status_reason": None, "last_error": None} | changes))
+
+    def claimed(self, at: datetime, lease_margin: timedelta) -> "Job":
+        """Held by one worker until the lease ends, and charged with one attempt."""
+        return self._changed(
+            at,
+            status=JobStatus.IN_PROGRESS,
+            fence=self.fence + 1,
+            attempts=self.attempts + 1,
+            lease_until=at + self.timeout + lease_margin,
+            started_at=self.started_at or at,
+            last_error=self.last_error,
+        )
+
+    def released(
+        self,
+        at: datetime,
+        *,
+        ready_at: datetime,
+        reason: StatusReason,
+        error: JobError,
+        attempts: int,
+    ) -> "Job":
+        """Queued again, not before ``ready_at``, with ``attempts`` charged in all."""
+        return self._changed(
+            at,
+            status=JobStatus.QUEUED,
+            status_reason=reason,
+            ready_at=ready_at,
+            attempts=attempts,
+            last_error=error,
+        )
+
+    def completed(
+        self, at: datetime, *, result: Content, model_used: str | None, usage: Usage | None,
+        cost: Money | None, attempts: int,
+    ) -> "Job":  # fmt: skip
+        """Ended with an answer."""
+        return self._changed(
+            at,
+            status=JobStatus.COMPLETED,
+            finished_at=at,
+            result=result,
+            model_used=model_used,
+            usage=usage,
+            cost=cost,
+            attempts=attempts,
+        )
+
+    def failed(self, at: datetime, *, error: JobError, attempts: int) -> "Job":
+        """Ended without an answer, for a reason that a further attempt would not change."""
+        return self._changed(
+            at,
+            status=JobStatus.FAILED,
+            finished_at=at,
+            error=replace(error, attempts=attempts),
+            attempts=attempts,
+        )
+
+    def expired(self, at: datetime, *, attempts: int | None = None) -> "Job":
+        """Ended by its deadline."""
+        charged = self.attempts if attempts is None else attempts
+        cause = self.last_error or JobError(
+            code=ErrorCode.TIMEOUT,
+            message="The deadline passed before the job could be run.",
+            hint="Submit it again with a later deadline.",
+            retryable=True,
+        )
+        return self._changed(
+            at,
+            status=JobStatus.EXPIRED,
+            finished_at=at,
+            error=replace(cause, reason="deadline_exceeded", attempts=charged),
+            attempts=charged,
+        )
+
+    def spent(self, at: datetime) -> "Job":
+        """Ended because every attempt was charged and none left word of what became of it."""
+        cause = self.last_error or JobError(
+            code=ErrorCode.SERVICE_UNAVAILABLE,
+            message="Every attempt ended without a trace.",
+            hint="Submit it again; if this goes on, the worker's log says why it stops.",
+            retryable=True,
+        )
+        return self.failed(
+            at, error=replace(cause, reason="attempts_exhausted"), attempts=self.attempts
+        )
+
+    def next_look(self, at: datetime) -> datetime:
+        """Return when a message about a job that could not be claimed should be seen again."""
+        return max(self.ready_at or at, self.lease_until or at)

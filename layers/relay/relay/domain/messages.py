@@ -1,0 +1,63 @@
+"""What the queues between our functions carry: the names of rows, and nothing of their content."""
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from relay.domain.delivery import Delivery
+from relay.domain.ids import DeliveryId, JobId, TenantId
+from relay.domain.job import Job
+
+SCHEMA = "1"
+
+
+class UnreadableMessageError(ValueError):
+    """A message that this code did not write, or that newer code did."""
+
+
+class JobMessage(NamedTuple):
+    """Which job is to be run."""
+
+    tenant_id: TenantId
+    job_id: JobId
+
+
+class DeliveryMessage(NamedTuple):
+    """Which delivery is to be attempted."""
+
+    target_id: str
+    delivery_id: DeliveryId
+
+
+def job_message(job: Job) -> dict[str, str]:
+    """Return the message that makes the worker look at a job."""
+    return {"schema": SCHEMA, "tenant_id": job.tenant_id, "job_id": job.id}
+
+
+def delivery_message(delivery: Delivery) -> dict[str, str]:
+    """Return the message that makes the deliverer look at a delivery."""
+    return {"schema": SCHEMA, "target_id": delivery.target_id, "delivery_id": delivery.id}
+
+
+def read_job_message(body: str) -> JobMessage:
+    """Read what ``job_message`` wrote."""
+    fields = _fields(body, ("tenant_id", "job_id"))
+    return JobMessage(TenantId(fields["tenant_id"]), JobId(fields["job_id"]))
+
+
+def read_delivery_message(body: str) -> DeliveryMessage:
+    """Read what ``delivery_message`` wrote."""
+    fields = _fields(body, ("target_id", "delivery_id"))
+    return DeliveryMessage(fields["target_id"], DeliveryId(fields["delivery_id"]))
+
+
+def _fields(body: str, names: tuple[str, ...]) -> Mapping[str, str]:
+    try:
+        fields = json.loads(body)
+    except ValueError as error:
+        raise UnreadableMessageError("the message is not JSON") from error
+    if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
+        raise UnreadableMessageError("the message is not of a schema that this code reads")
+    if not all(isinstance(fields.get(name), str) for name in names):
+        raise UnreadableMessageError(f"the message lacks one of {', '.join(names)}")
+    return fields

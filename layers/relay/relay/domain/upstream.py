@@ -1,0 +1,306 @@
+"""What an answer of Mistral's means for a job. Pure: bytes in, a verdict out.
+
+Source: the error bodies recorded from the live API, which come in several shapes and sometimes
+are not JSON at all, so every reading here is defensive.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from relay.domain.endpoints import FACTS, Endpoint
+from relay.domain.job import ErrorCode, JobError, StatusReason, UpstreamError
+from relay.domain.usage import Usage
+from relay.domain.webhook_exchange import parse_retry_after
+
+RETRY_AFTER_MAX = timedelta(hours=1)
+"""A longer wait that Mistral asks for would rather be a mistake than a wish."""
+MESSAGE_CHARACTERS_MAX = 500
+REQUEST_ID_HEADER = "mistral-correlation-id"
+_REQUESTS_LIMIT_HEADER = "x-ratelimit-limit-req-minute"
+_CONTEXT_WORDS = ("context length", "maximum context", "too many tokens", "prompt is too long")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer as it came. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Good:
+    """An answer that completes the job."""
+
+    usage: Usage | None
+    model_used: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bad:
+    """An answer, or the lack of one, that does not."""
+
+    error: JobError
+    is_charged: bool
+    """Whether it uses up one of the job's attempts."""
+    waits_as: StatusReason | None
+    """Why the job waits for its next attempt; ``None`` where none can help."""
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One row of the contract's table of errors."""
+
+    message: str
+    hint: str
+    waits_as: StatusReason | None = None
+    is_charged: bool = True
+
+
+_RULES: Mapping[ErrorCode, _Rule] = {
+    ErrorCode.INVALID_REQUEST: _Rule(
+        "Mistral refused the request.", "Correct the body and submit it again."
+    ),
+    ErrorCode.CONTEXT_LENGTH_EXCEEDED: _Rule(
+        "The prompt is longer than the model's context.",
+        "Shorten the prompt or choose a model with a longer context.",
+    ),
+    ErrorCode.MODEL_NOT_FOUND: _Rule(
+        "Mistral does not know this model, or no longer serves it.",
+        "Choose a model from Mistral's list.",
+    ),
+    ErrorCode.FORBIDDEN: _Rule(
+        "Mistral does not allow this request.",
+        "A guardrail or the workspace's settings refused it; see the message.",
+    ),
+    ErrorCode.PLAN_EXCLUDES_MODEL: _Rule(
+        "The Mistral plan of this deployment does not include this model.",
+        "Choose another model, or ask the operator to change the plan.",
+    ),
+    ErrorCode.INVALID_API_KEY: _Rule(
+        "Mistral refused this deployment's API key.",
+        "The operator must put a valid key into the MistralApiKey secret; the job waits.",
+        StatusReason.INVALID_API_KEY,
+        is_charged=False,
+    ),
+    ErrorCode.INSUFFICIENT_CREDITS: _Rule(
+        "The Mistral account of this deployment has no credit left.",
+        "The operator must add credit; the job waits.",
+        StatusReason.INSUFFICIENT_CREDITS,
+        is_charged=False,
+    ),
+    ErrorCode.RATE_LIMIT_EXCEEDED: _Rule(
+        "Mistral's rate limit was reached.",
+        "Nothing to do: the job waits for its turn.",
+        StatusReason.RATE_LIMITED,
+        is_charged=False,
+    ),
+    ErrorCode.SERVICE_UNAVAILABLE: _Rule(
+        "Mistral could not serve the request.",
+        "Submit it again later.",
+        StatusReason.UPSTREAM_UNAVAILABLE,
+    ),
+    ErrorCode.TIMEOUT: _Rule(
+        "Mistral did not answer in time.",
+        "Submit it again, with a longer timeout_seconds if answers of this size take long.",
+        StatusReason.RETRYING,
+    ),
+    ErrorCode.CONNECTION_FAILED: _Rule(
+        "The connection to Mistral failed.",
+        "Submit it again later.",
+        StatusReason.UPSTREAM_UNAVAILABLE,
+    ),
+    ErrorCode.INVALID_RESPONSE: _Rule(
+        "Mistral's answer could not be read.", "Submit it again.", StatusReason.RETRYING
+    ),
+    ErrorCode.TOOL_CALL_MISSING: _Rule(
+        "The model called no tool although tool_choice demands it.",
+        "Submit it again, or make the prompt or the tools clearer.",
+        StatusReason.RETRYING,
+    ),
+}
+
+
+def bad(
+    code: ErrorCode,
+    detail: str = "",
+    *,
+    upstream: UpstreamError | None = None,
+    retry_after: timedelta | None = None,
+) -> Bad:
+    """Return the verdict that the contract's table has for this code."""
+    rule = _RULES[code]
+    error = JobError(
+        code=code,
+        message=(detail or rule.message)[:MESSAGE_CHARACTERS_MAX],
+        hint=rule.hint,
+        retryable=rule.waits_as is not None,
+        upstream=upstream or UpstreamError(),
+    )
+    return Bad(
+        error=error, is_charged=rule.is_charged, waits_as=rule.waits_as, retry_after=retry_after
+    )
+
+
+def judge(
+    endpoint: Endpoint, request: Mapping[str, Any], answer: Answer, *, at: datetime
+) -> Good | Bad:
+    """Say what an answer, received at ``at``, means for the job whose body is ``request``."""
+    if answer.status == HTTPStatus.OK:
+        return _judge_good(endpoint, request, answer)
+    said = _read_error(answer)
+    upstream = UpstreamError(
+        status=answer.status, code=said.code, request_id=answer.headers.get(REQUEST_ID_HEADER)
+    )
+    return bad(
+        _code_of(answer, said),
+        said.message,
+        upstream=upstream,
+        retry_after=_retry_after(answer, at),
+    )
+
+
+def _retry_after(answer: Answer, at: datetime) -> timedelta | None:
+    header = answer.headers.get("retry-after")
+    wait = parse_retry_after(header, now=at) if header is not None else None
+    return min(wait, RETRY_AFTER_MAX) if wait else None
+
+
+def _judge_good(endpoint: Endpoint, request: Mapping[str, Any], answer: Answer) -> Good | Bad:
+    upstream = UpstreamError(status=answer.status, request_id=answer.headers.get(REQUEST_ID_HEADER))
+    body = _json_or_none(answer.body)
+    if not isinstance(body, dict) or not isinstance(body.get(FACTS[endpoint].answer_key), list):
+        return bad(ErrorCode.INVALID_RESPONSE, upstream=upstream)
+    if _must_call_a_tool(request.get("tool_choice")) and not first_tool_calls(body):
+        return bad(ErrorCode.TOOL_CALL_MISSING, upstream=upstream)
+    model = body.get("model")
+    return Good(usage=_read_usage(body), model_used=model if isinstance(model, str) else None)
+
+
+def _must_call_a_tool(tool_choice: object) -> bool:
+    return isinstance(tool_choice, dict) or tool_choice in {"any", "required"}
+
+
+def first_message(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the first choice's message of a chat answer, empty where there is none."""
+    choices = answer.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    return message if isinstance(message, dict) else {}
+
+
+def first_tool_calls(answer: Mapping[str, Any]) -> list[Any] | None:
+    """Return the first choice's tool calls, ``None`` where it made none."""
+    calls = first_message(answer).get("tool_calls")
+    return calls if isinstance(calls, list) and calls else None
+
+
+def output_text(answer: Mapping[str, Any]) -> str | None:
+    """Return the first choice's text, without its thinking, ``None`` where it has none."""
+    content = first_message(answer).get("content")
+    if isinstance(content, list):
+        texts = [c.get("text") for c in content if isinstance(c, dict) and c.get("type") == "text"]
+        return "".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else None
+
+
+def _read_usage(body: Mapping[str, Any]) -> Usage | None:
+    tokens, pages = body.get("usage"), body.get("usage_info")
+    if not isinstance(tokens, dict) and not isinstance(pages, dict):
+        return None
+    tokens = tokens if isinstance(tokens, dict) else {}
+    pages = pages if isinstance(pages, dict) else {}
+    details = tokens.get("prompt_tokens_details")
+    return Usage(
+        prompt_tokens=_count(tokens.get("prompt_tokens")),
+        completion_tokens=_count(tokens.get("completion_tokens")),
+        total_tokens=_count(tokens.get("total_tokens")),
+        cached_tokens=_count(details.get("cached_tokens")) if isinstance(details, dict) else None,
+        pages_processed=_count(pages.get("pages_processed")),
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    message: str = ""
+    code: str | None = None
+    kind: str = ""
+
+
+def _read_error(answer: Answer) -> _Said:
+    body = _json_or_none(answer.body)
+    if not isinstance(body, dict):
+        return _Said()
+    message = body.get("message", body.get("detail", body.get("error")))
+    if isinstance(message, dict):
+        message = message.get("detail", message.get("message"))
+    text = message if isinstance(message, str) else _join_details(message)
+    code = body.get("code")
+    kind = body.get("type")
+    return _Said(
+        text,
+        str(code) if isinstance(code, str | int) else None,
+        kind if isinstance(kind, str) else "",
+    )
+
+
+def _join_details(details: object) -> str:
+    """Put a list of validation errors into one line, leaving out the input they quote."""
+    if not isinstance(details, list):
+        return ""
+    lines = (
+        f"{'.'.join(map(str, d.get('loc', ())))}: {d.get('msg', 'invalid')}"
+        for d in details
+        if isinstance(d, dict) and isinstance(d.get("loc", ()), list | tuple)
+    )
+    return "; ".join(lines)
+
+
+_CODE_BY_STATUS: Mapping[int, ErrorCode] = {
+    HTTPStatus.UNAUTHORIZED: ErrorCode.INVALID_API_KEY,
+    HTTPStatus.PAYMENT_REQUIRED: ErrorCode.INSUFFICIENT_CREDITS,
+    HTTPStatus.FORBIDDEN: ErrorCode.FORBIDDEN,
+    HTTPStatus.NOT_FOUND: ErrorCode.MODEL_NOT_FOUND,
+    HTTPStatus.REQUEST_TIMEOUT: ErrorCode.TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS: ErrorCode.RATE_LIMIT_EXCEEDED,
+}
+
+
+def _code_of(answer: Answer, said: _Said) -> ErrorCode:
+    code = _CODE_BY_STATUS.get(answer.status)
+    if code is ErrorCode.RATE_LIMIT_EXCEEDED:
+        is_never = answer.headers.get(_REQUESTS_LIMIT_HEADER, "").strip() == "0"
+        return ErrorCode.PLAN_EXCLUDES_MODEL if is_never else code
+    if code is not None:
+        return code
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ErrorCode.SERVICE_UNAVAILABLE
+    if answer.status < HTTPStatus.BAD_REQUEST:
+        return ErrorCode.INVALID_RESPONSE  # neither an answer nor a refusal
+    return _code_of_refusal(said)
+
+
+def _code_of_refusal(said: _Said) -> ErrorCode:
+    if said.kind == "invalid_model":
+        return ErrorCode.MODEL_NOT_FOUND
+    if any(words in said.message.lower() for words in _CONTEXT_WORDS):
+        return ErrorCode.CONTEXT_LENGTH_EXCEEDED
+    return ErrorCode.INVALID_REQUEST
+
+
+def _json_or_none(body: bytes) -> object:
+    try:
+        parsed: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return parsed

@@ -1,0 +1,85 @@
+"""One wide log line per unit of work, in a fixed vocabulary.
+
+A line holds ids, numbers and words of ours: never a prompt, an answer, a key, a secret, a link or
+the text of somebody else's exception, which may quote any of them.
+"""
+
+import traceback
+from collections.abc import Mapping
+from datetime import timedelta
+
+from aws_lambda_powertools import Logger
+
+FIELDS = frozenset(
+    {
+        "api_status_code",
+        "attempts",
+        "attempts_max",
+        "delivery_id",
+        "duration_ms",
+        "endpoint",
+        "error_at",
+        "error_code",
+        "error_type",
+        "event_id",
+        "event_type",
+        "fence",
+        "job_id",
+        "key_id",
+        "model",
+        "outcome",
+        "records",
+        "records_failed",
+        "request_id",
+        "route",
+        "source",
+        "status",
+        "status_code",
+        "status_reason",
+        "target_id",
+        "tenant_id",
+        "tokens",
+        "wait_ms",
+    }
+)
+
+type Fact = str | int | None
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class WideLog:
+    """Writes the lines of one function."""
+
+    def __init__(self, function: str) -> None:
+        self._logger = Logger(service=function, use_rfc3339=True, utc=True, location=None)
+
+    def line(
+        self, event: str, facts: Mapping[str, Fact], error: BaseException | None = None
+    ) -> None:
+        """Write one line: what happened, in the past tense with a dot, and its facts.
+
+        Raises:
+            ValueError: a fact is not in the vocabulary; add it there if it may be logged at all.
+        """
+        unknown = facts.keys() - FIELDS
+        if unknown:
+            raise ValueError(f"not in the vocabulary of logs: {', '.join(sorted(unknown))}")
+        known: dict[str, Fact] = {name: fact for name, fact in facts.items() if fact is not None}
+        if error is None:
+            self._logger.info(event, extra=known)
+        else:
+            self._logger.error(event, extra=known | failure_facts(error))
+
+
+def failure_facts(error: BaseException) -> dict[str, Fact]:
+    """Return an exception's type and where it came from, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames
+    ]
+    return {"error_type": type(error).__name__, "error_at": " < ".join(reversed(places[-6:]))}
+
+
+def in_milliseconds(duration: timedelta) -> int:
+    """Return a duration as logs have it."""
+    return duration // _MILLISECOND
