@@ -1,0 +1,74 @@
+"""What can end a command early, split by what its user should do next.
+
+CliError                 a headline, lines that explain it, advice   (.exit_code)
+├── UsageError           2    correct the command line or the settings
+├── RefusedError         3    the service answered, and said no
+├── UnreachableError     4    nobody answered, or not a Mistral Relay
+├── StillRunningError    5    the time was up; the job goes on
+└── InterruptedCliError  130  Ctrl-C; the job goes on
+"""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import ClassVar
+
+
+class Exit(IntEnum):
+    """What scripts read; the list in ``relay --help`` says the same."""
+
+    DONE = 0
+    JOB_FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    UNREACHABLE = 4
+    STILL_RUNNING = 5
+    INTERRUPTED = 130  # 128 + SIGINT, as shells count
+    BROKEN_PIPE = 141  # 128 + SIGPIPE: the reader of stdout left
+
+
+class CliError(Exception):
+    """A command cannot go on; never holds an API key."""
+
+    exit_code: ClassVar[Exit]
+
+    def __init__(
+        self, headline: str, *, lines: Sequence[str] = (), advice: Sequence[str] = ()
+    ) -> None:
+        super().__init__(headline)
+        self.headline = headline
+        self.lines = tuple(lines)
+        self.advice = tuple(advice)
+
+    def advise(self, advice: str) -> None:
+        """Add what only a caller knows, such as how to find the job again."""
+        self.advice = (*self.advice, advice)
+
+
+class UsageError(CliError):
+    """The command line, a file it names or the settings are wrong; nothing was sent."""
+
+    exit_code = Exit.USAGE
+
+
+class RefusedError(CliError):
+    """The service answered with a status of 400 or above."""
+
+    exit_code = Exit.REFUSED
+
+
+class UnreachableError(CliError):
+    """No answer came, or one that Mistral Relay would not give."""
+
+    exit_code = Exit.UNREACHABLE
+
+
+class StillRunningError(CliError):
+    """The job had not ended when the time to wait was over."""
+
+    exit_code = Exit.STILL_RUNNING
+
+
+class InterruptedCliError(CliError):
+    """The person pressed Ctrl-C."""
+
+    exit_code = Exit.INTERRUPTED
