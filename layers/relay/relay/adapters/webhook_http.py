@@ -11,11 +11,11 @@ import certifi
 import httpcore
 
 from relay.domain.egress import BlockedTargetError, EgressPolicy, Target, check_url
+from relay.domain.retry_after import parse_retry_after
 from relay.domain.webhook_exchange import (
     WebhookAnswer,
     WebhookFailure,
     WebhookRequest,
-    parse_retry_after,
     response_head,
 )
 

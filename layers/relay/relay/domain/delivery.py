@@ -65,6 +65,10 @@ class Delivery:
         if (self.status is DeliveryStatus.PENDING) != (self.finished_at is None):
             raise ValueError(f"{self.id}: {self.status} with finished_at {self.finished_at}")
 
+    def claimed(self, at: datetime, lease: timedelta) -> "Delivery":
+        """Return the delivery held by one deliverer until the lease ends."""
+        return replace(self, fence=self.fence + 1, lease_until=at + lease)
+
     def attempted(self, answer: WebhookAnswer, *, at: datetime, chance: float) -> "Delivery":
         """Return the delivery after an attempt that ended at ``at``.
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from relay.domain.endpoints import FACTS, Endpoint
 from relay.domain.job import ErrorCode, JobError, StatusReason, UpstreamError
+from relay.domain.retry_after import parse_retry_after
 from relay.domain.usage import Usage
-from relay.domain.webhook_exchange import parse_retry_after
 
-RETRY_AFTER_MAX = timedelta(hours=1)
+RETRY_AFTER_TAKEN_MAX = timedelta(hours=1)
 """A longer wait that Mistral asks for would rather be a mistake than a wish."""
 MESSAGE_CHARACTERS_MAX = 500
 REQUEST_ID_HEADER = "mistral-correlation-id"
@@ -169,7 +169,7 @@ def judge(
 def _retry_after(answer: Answer, at: datetime) -> timedelta | None:
     header = answer.headers.get("retry-after")
     wait = parse_retry_after(header, now=at) if header is not None else None
-    return min(wait, RETRY_AFTER_MAX) if wait else None
+    return min(wait, RETRY_AFTER_TAKEN_MAX) if wait else None
 
 
 def _judge_good(endpoint: Endpoint, request: Mapping[str, Any], answer: Answer) -> Good | Bad:

@@ -1,21 +1,14 @@
-"""One webhook request and what came of it.
-
-Source: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3 (`Retry-After`).
-"""
+"""One webhook request and what came of it."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from enum import StrEnum
 
-RETRY_AFTER_MAX = timedelta(hours=24)  # no receiver may park us beyond our own longest wait
 RESPONSE_HEAD_CHARACTERS_MAX = 1_024
 
 _UTF8_BYTES_PER_CHARACTER_MAX = 4
-_DATE_CHARACTERS_MAX = 64
-_SECONDS_DIGITS_MAX = 9  # more is above the maximum anyhow, and int() slows down with length
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[\t -~]*[!-~])?)?")
@@ -56,7 +49,7 @@ class WebhookRequest:
 class WebhookAnswer:
     """What came of one post: a status, or a failure, never both.
 
-    `retry_after` is at most `RETRY_AFTER_MAX`. `response_head` has no control characters.
+    `retry_after` is a day at most. `response_head` has no control characters.
     """
 
     status_code: int | None
@@ -69,29 +62,6 @@ class WebhookAnswer:
         """Hold the invariant."""
         has_one = (self.status_code is None) != (self.failure is None)
         assert has_one, "an answer is either a status or a failure"
-
-
-def parse_retry_after(value: str, *, now: datetime) -> timedelta | None:
-    """Return how long a receiver asks us to wait; None for what is no wait, or a past date.
-
-    `value` is seconds or a date in any of HTTP's three forms. `now` must be aware.
-    """
-    value = value.strip(" \t")
-    if value.isascii() and value.isdigit():
-        is_short = len(value) <= _SECONDS_DIGITS_MAX
-        return min(timedelta(seconds=int(value)), RETRY_AFTER_MAX) if is_short else RETRY_AFTER_MAX
-    wait = _wait_until(value, now=now)
-    return None if wait is None or wait < timedelta(0) else min(wait, RETRY_AFTER_MAX)
-
-
-def _wait_until(value: str, *, now: datetime) -> timedelta | None:
-    if len(value) > _DATE_CHARACTERS_MAX:
-        return None
-    try:
-        at = parsedate_to_datetime(value)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-    except (ValueError, OverflowError):  # no date, or one that no calendar holds
-        return None
 
 
 def response_head(body: bytes) -> str:
