@@ -16,6 +16,8 @@ MINISTACK := .tools/ministack/.synced
 # What `sam build` runs: the project's own Python, wherever SAM copies the sources to.
 export RELAY_PYTHON := $(CURDIR)/$(BIN)/python
 export SAM_CLI_TELEMETRY := 0
+# Where SAM keeps its own settings; its default is in the home folder.
+export __SAM_CLI_APP_DIR := $(CURDIR)/.tools/sam
 SAM_BUILD := .tools/sam/bin/sam build --cached --parallel
 # The build for this machine's processor, which the local stack runs, lies apart from the one for AWS.
 HOST_BUILD := RELAY_BUILD_FOR_HOST=1 $(SAM_BUILD) --build-dir .relay/build --cache-dir .relay/cache
@@ -100,11 +102,7 @@ e2e: setup ## The promises, kept by the running local stack (started if it is no
 
 .PHONY: check
 check: ## All that CI runs, in the order that fails fastest
-	@$(MAKE) lint
-	@$(MAKE) types
-	@$(MAKE) test
-	@$(MAKE) build
-	@$(MAKE) e2e
+	@.ci/run
 
 .PHONY: bench
 bench: setup ## The benchmarks, as one table

@@ -1,7 +1,6 @@
 """Requests and responses, as API Gateway's payload 2.0 carries them."""
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -17,7 +16,8 @@ from relay.domain.ids import TenantId
 WAIT_MAX = timedelta(seconds=25)
 """The longest that ``Prefer: wait`` holds an answer: the gateway gives up after 30 s."""
 
-_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?(\d{1,6})"?\s*(?=[,;]|$)', re.IGNORECASE)
+_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?0*+([0-9]*+)"?\s*(?=[,;]|$)', re.IGNORECASE)
+_WAIT_DIGITS_MAX = 6  # any longer number is above the maximum too, and int() refuses very long ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +48,6 @@ class Request:
     def route_key(self) -> str:
         """Method and path pattern, as the gateway matched them, or ``$default``."""
         return str(self.event.get("routeKey", ""))
-
-    @property
-    def method(self) -> str:
-        """The HTTP method."""
-        return str(self.event["requestContext"]["http"]["method"])
 
     @property
     def path(self) -> str:
@@ -98,8 +93,9 @@ class Request:
             )
         text = str(self.event.get("body") or "")
         try:
-            body = base64.b64decode(text) if self.event.get("isBase64Encoded") else text.encode()
-        except (binascii.Error, UnicodeEncodeError) as error:
+            is_encoded = self.event.get("isBase64Encoded")
+            body = base64.b64decode(text, validate=True) if is_encoded else text.encode()
+        except ValueError as error:
             raise Problem.unreadable("The body is not UTF-8.") from error
         if len(body) > bytes_max:
             raise Problem.of(
@@ -112,7 +108,8 @@ class Request:
     def wait(self) -> timedelta:
         """Return how long the answer may be held, by ``Prefer: wait=N`` (RFC 7240)."""
         found = _WAIT.search(self.header("prefer"))
-        return min(timedelta(seconds=int(found[1])), WAIT_MAX) if found else timedelta(0)
+        digits = found[1][:_WAIT_DIGITS_MAX] if found else ""
+        return min(timedelta(seconds=int(digits or 0)), WAIT_MAX)
 
     def base_url(self) -> str:
         """Return the address that the client reached us at."""

@@ -11,7 +11,8 @@ from typing import Any, Self
 from relay.domain.body_rules import FieldError
 
 MEDIA_TYPE = "application/problem+json"
-_TYPE_BASE = "https://github.com/mistral-relay/mistral-relay/blob/main/docs/errors.md"
+_TYPE_PREFIX = "urn:mistral-relay:problem:"
+"""A name, not an address: `docs/errors.md` explains each, and a deployment has no other page."""
 
 
 @dataclass(kw_only=True, eq=False)  # not frozen: Python itself sets attributes of exceptions
@@ -64,7 +65,7 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         """Return the problem as its JSON object."""
         errors = [{"pointer": e.pointer, "message": e.message} for e in self.errors]
         return {
-            "type": f"{_TYPE_BASE}#{self.code}",
+            "type": _TYPE_PREFIX + self.code,
             "title": self.status.phrase,
             "status": int(self.status),
             "detail": self.detail,

@@ -6,6 +6,7 @@ from functions.api.get_job import job_when_done, view_of
 from functions.api.http import Request, Response
 from functions.api.problems import Problem
 from functions.api.services import Services
+from relay.domain.errors import UnavailableError
 from relay.domain.job import Submission
 from relay.domain.job_request import (
     InvalidSubmissionError,
@@ -43,10 +44,14 @@ def submit_job(request: Request, services: Services) -> Response:
     job = services.submit(
         checked, tenant_id=request.caller().tenant_id, submission=Submission(source="http")
     )
-    job = job_when_done(job, request, services)
-    view = view_of(job, request, services)
+    try:
+        job_now = job_when_done(job, request, services)
+        view = view_of(job_now, request, services)
+    except UnavailableError:
+        # It is queued, and 503 would have the client submit it once more.
+        job_now, view = job, view_of(job, request, services)
     return Response(
-        status=HTTPStatus.OK if job.status.is_final else HTTPStatus.ACCEPTED,
+        status=HTTPStatus.OK if job_now.status.is_final else HTTPStatus.ACCEPTED,
         body=view,
         headers={"location": view["urls"]["self"]},
     )

@@ -1,13 +1,14 @@
 """The deliverer: a batch of messages from the deliveries queue, posted concurrently."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from functions.deliverer.deliver import LOOK_AGAIN_AFTER, Deliver, Outcome
 from relay.domain.ids import DeliveryId
 from relay.domain.messages import DeliveryMessage, read_delivery_message
-from relay.ports import Clock, Postponement, Visibility
+from relay.ports import Clock, Visibility
+from relay.postponing import postpone
 from relay.telemetry import Fact, WideLog, in_milliseconds
 
 _NOTHING = DeliveryMessage("", DeliveryId(""))
@@ -30,7 +31,7 @@ def make_handler(
             later = clock.now() + LOOK_AGAIN_AFTER
             return Outcome(result="error", message=message, look_again_at=later, error=error)
 
-    async def deliver_all(records: list[Mapping[str, Any]]) -> list[Outcome]:
+    async def deliver_all(records: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(deliver_one(record)) for record in records]
         return [task.result() for task in tasks]
@@ -39,16 +40,10 @@ def make_handler(
         """Attempt each record's delivery; report those whose message must come back."""
         records = event["Records"]
         outcomes = run(deliver_all(records))
-        now = clock.now()
-        postponements, failures = [], []
-        for record, outcome in zip(records, outcomes, strict=True):
+        for outcome in outcomes:
             log.line("delivery.attempted", _facts(outcome), outcome.error)
-            if outcome.look_again_at is not None:
-                wait = outcome.look_again_at - now
-                postponements.append(Postponement(record["receiptHandle"], wait))
-                failures.append({"itemIdentifier": record["messageId"]})
-        visibility.postpone(postponements)
-        return {"batchItemFailures": failures}
+        looks = [outcome.look_again_at for outcome in outcomes]
+        return postpone(records, looks, visibility=visibility, at=clock.now(), log=log)
 
     return handle
 

@@ -18,8 +18,8 @@ def make_handler(
         for told in published.events:
             facts = {"event_id": told.id, "event_type": told.type, "job_id": told.resource_id}
             log.line("event.published", facts | {"tenant_id": told.tenant_id})
-        for _, error in published.parked:
-            log.line("change.parked", {}, error)
+        for change, error in published.parked:
+            log.line("change.parked", {"job_id": change.keys["sk"]["S"]}, error)
         log.line("changes.published", {"records": len(event["Records"])})
         failures = [published.retry_from] if published.retry_from is not None else []
         return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}

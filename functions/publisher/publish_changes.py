@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from relay.domain.errors import UnavailableError
 from relay.domain.event import Event, event_of
 from relay.ports import ChangeReader, EventBus, EventStore, Queue
 
@@ -81,8 +80,6 @@ class PublishChanges:
 
     def _park(self, change: Change, error: Exception) -> None:
         """Send the row's key to the dead-letter queue, where an alarm waits for it."""
-        if isinstance(error, UnavailableError):
-            raise error
         key = {name: str(next(iter(value.values()))) for name, value in change.keys.items()}
         self.unpublished.send(
             key | {"reason": type(error).__name__, "sequence_number": change.sequence_number},

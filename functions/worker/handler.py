@@ -1,15 +1,15 @@
 """The worker: a batch of messages from the jobs queue, run concurrently."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from functions.worker.run_job import LOOK_AGAIN_AFTER, Outcome, RunJob
-from relay.domain.errors import UnavailableError
 from relay.domain.ids import JobId, TenantId
-from relay.domain.messages import JobMessage, UnreadableMessageError, read_job_message
-from relay.ports import Clock, Postponement, Visibility
+from relay.domain.messages import JobMessage, read_job_message
+from relay.ports import Clock, Visibility
+from relay.postponing import postpone
 from relay.telemetry import Fact, WideLog, in_milliseconds
 
 _NOBODY = JobMessage(TenantId(""), JobId(""))
@@ -37,12 +37,11 @@ def make_handler(
         try:
             message = read_job_message(record["body"])
             return await run_job(message, ends_at=ends_at)
-        except (UnreadableMessageError, UnavailableError) as error:
-            return _again(message, clock.now(), error)
         except Exception as error:  # noqa: BLE001 - one job's defect must not touch the others'
-            return _again(message, clock.now(), error)
+            later = clock.now() + LOOK_AGAIN_AFTER
+            return Outcome(result="error", message=message, look_again_at=later, error=error)
 
-    async def run_all(records: list[Mapping[str, Any]], ends_at: datetime) -> list[Outcome]:
+    async def run_all(records: Sequence[Mapping[str, Any]], ends_at: datetime) -> list[Outcome]:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(run_one(record, ends_at)) for record in records]
         return [task.result() for task in tasks]
@@ -53,24 +52,13 @@ def make_handler(
         ends_at = began + timedelta(milliseconds=context.get_remaining_time_in_millis())
         records = event["Records"]
         outcomes = run(run_all(records, ends_at))
-        now = clock.now()
-        postponements, failures = [], []
-        for record, outcome in zip(records, outcomes, strict=True):
-            log.line("job.attempted", _facts(outcome, now - began), outcome.error)
-            if outcome.look_again_at is not None:
-                wait = outcome.look_again_at - now
-                postponements.append(Postponement(record["receiptHandle"], wait))
-                failures.append({"itemIdentifier": record["messageId"]})
-        visibility.postpone(postponements)
-        return {"batchItemFailures": failures}
+        duration = clock.now() - began
+        for outcome in outcomes:
+            log.line("job.attempted", _facts(outcome, duration), outcome.error)
+        looks = [outcome.look_again_at for outcome in outcomes]
+        return postpone(records, looks, visibility=visibility, at=clock.now(), log=log)
 
     return handle
-
-
-def _again(message: JobMessage, at: datetime, error: Exception) -> Outcome:
-    return Outcome(
-        result="error", message=message, look_again_at=at + LOOK_AGAIN_AFTER, error=error
-    )
 
 
 def _facts(outcome: Outcome, duration: timedelta) -> dict[str, Fact]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from relay.domain.answer import Answer
 from relay.domain.backoff import IN_PLACE_BUDGET, IN_PLACE_CAP, RELEASED_CAP, full_jitter
 from relay.domain.content import result_key
 from relay.domain.errors import (
@@ -22,7 +23,7 @@ from relay.domain.errors import (
 from relay.domain.job import LEASE_MARGIN, Job, StatusReason
 from relay.domain.messages import JobMessage
 from relay.domain.prices import cost_of
-from relay.domain.upstream import Answer, Bad, Good, bad, judge
+from relay.domain.upstream import Bad, Good, bad, judge
 from relay.ports import Clock, ContentStore, Dice, JobStore, Mistral, Offload
 
 LOOK_AGAIN_AFTER = timedelta(seconds=60)
@@ -105,10 +106,16 @@ class RunJob:
         return Outcome(result=ended.status, message=message, job=ended)
 
     async def _work(self, message: JobMessage, job: Job, ends_at: datetime) -> Outcome:
-        request = await self.offload(self.contents.get, job, job.request)
+        try:
+            request = await self.offload(self.contents.get, job, job.request)
+        except UnavailableError as error:
+            return await self._give_back(message, job, job.attempts - 1, error)
         run = _Run(job=job, request=request, body=json.loads(request), charged=job.attempts - 1)
         while True:  # ends by the attempts, the waits in place, the lease or the invocation
-            verdict, answer = await self._attempt(run)
+            try:
+                verdict, answer = await self._attempt(run)
+            except UnavailableError as error:  # the key to Mistral could not be read
+                return await self._give_back(message, job, run.charged, error)
             if isinstance(verdict, Good):
                 return await self._complete(message, run, verdict, answer)
             run.tries += 1
@@ -120,6 +127,24 @@ class RunJob:
                 return await self._release(message, run, verdict, verdict.waits_as)
             run.waited += wait
             await self.clock.sleep(wait)
+
+    async def _give_back(
+        self, message: JobMessage, job: Job, charged: int, error: UnavailableError
+    ) -> Outcome:
+        """End a claim in which Mistral could not be called, and charge no attempt for that."""
+        now = self.clock.now()
+        ready_at = min(now + LOOK_AGAIN_AFTER, job.deadline)
+        released = job.released(
+            now,
+            ready_at=ready_at,
+            reason=StatusReason.RETRYING,
+            error=job.last_error,
+            attempts=charged,
+        )
+        await self._insist(job, self.jobs.save, job, released)
+        return Outcome(
+            result="given_back", message=message, job=released, look_again_at=ready_at, error=error
+        )
 
     async def _attempt(self, run: _Run) -> tuple[Good | Bad, Answer | None]:
         job = run.job

@@ -1,4 +1,4 @@
-"""Take out of the layer what no function loads: most of it describes AWS services not used here.
+"""Take out of the layer what no function loads, descriptions of other AWS services above all.
 
 It lies beside the layer's Makefile, because SAM builds the layer from a copy of this folder.
 """
@@ -13,12 +13,17 @@ SERVICES = frozenset({"dynamodb", "events", "s3", "secretsmanager", "sqs"})
 # Of a package's metadata, its name and version (read by importlib.metadata) and its licences.
 METADATA_KEPT = frozenset({"METADATA", "licenses"})
 
+# Powertools logs here and does no more. What of it is needed after all, the import of every
+# built handler tells (`make build`).
+POWERTOOLS_UTILITIES_KEPT = frozenset({"jmespath_utils"})
+
 
 def prune(packages: Path) -> None:
     """Prune the packages installed into the folder *packages*."""
     shutil.rmtree(packages / "bin", ignore_errors=True)
     for info in packages.glob("*.dist-info"):
         prune_metadata(info)
+    prune_powertools(packages / "aws_lambda_powertools")
     prune_botocore_data(packages / "botocore" / "data")
 
 
@@ -28,6 +33,14 @@ def prune_metadata(info: Path) -> None:
         if entry.name in METADATA_KEPT or entry.name.startswith(("LICENSE", "NOTICE", "COPYING")):
             continue
         remove(entry)
+
+
+def prune_powertools(package: Path) -> None:
+    """Keep what logging imports: two thirds of the package's files are for other things."""
+    shutil.rmtree(package / "event_handler")
+    for entry in (package / "utilities").iterdir():
+        if entry.is_dir() and entry.name not in POWERTOOLS_UTILITIES_KEPT:
+            shutil.rmtree(entry)
 
 
 def prune_botocore_data(data: Path) -> None:

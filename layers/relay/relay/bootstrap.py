@@ -5,7 +5,6 @@ what a cold start costs is decided here.
 """
 # ruff: noqa: PLC0415
 
-import asyncio
 from functools import cache
 from typing import Any
 
@@ -45,6 +44,8 @@ def dice() -> Dice:
 
 async def offload(function: Any, *arguments: Any, **named: Any) -> Any:
     """Run a blocking call in a thread, beside the event loop."""
+    import asyncio
+
     return await asyncio.to_thread(function, *arguments, **named)
 
 

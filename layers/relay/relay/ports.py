@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from relay.domain.answer import Answer
 from relay.domain.api_key import ApiKey
 from relay.domain.content import Content
 from relay.domain.delivery import Delivery
 from relay.domain.event import Event
 from relay.domain.ids import DeliveryId, EventId, JobId, TenantId
 from relay.domain.job import Job
-from relay.domain.upstream import Answer
 from relay.domain.webhook_exchange import WebhookAnswer, WebhookRequest
 
 type Offload = Callable[..., Awaitable[Any]]
@@ -219,7 +219,11 @@ class Visibility(Protocol):
     def postpone(self, postponements: Sequence[Postponement]) -> None:
         """Hide messages for as long as each says, cut to what the queue can do.
 
-        Never raises: a message that could not be postponed comes back by itself.
+        A message that could not be postponed comes back by itself, when the queue's own
+        visibility timeout ends.
+
+        Raises:
+            UnavailableError: one or more could not be postponed.
         """
         ...
 
@@ -256,5 +260,5 @@ class ChangeReader(Protocol):
     """Reads rows as the table's stream carries them."""
 
     def job(self, image: Mapping[str, Any] | None) -> Job | None:
-        """Return the job of an image, ``None`` for no image."""
+        """Return the job of an image, ``None`` of no image and of a row that is no job's."""
         ...

@@ -10,6 +10,8 @@ from datetime import timedelta
 
 from aws_lambda_powertools import Logger
 
+from relay.domain.errors import RelayError
+
 FIELDS = frozenset(
     {
         "api_status_code",
@@ -20,6 +22,7 @@ FIELDS = frozenset(
         "endpoint",
         "error_at",
         "error_code",
+        "error_text",
         "error_type",
         "event_id",
         "event_type",
@@ -64,20 +67,30 @@ class WideLog:
         unknown = facts.keys() - FIELDS
         if unknown:
             raise ValueError(f"not in the vocabulary of logs: {', '.join(sorted(unknown))}")
-        known: dict[str, Fact] = {name: fact for name, fact in facts.items() if fact is not None}
-        if error is None:
-            self._logger.info(event, extra=known)
-        else:
-            self._logger.error(event, extra=known | failure_facts(error))
+        said = dict(facts) | (failure_facts(error) if error else {})
+        known = {name: fact for name, fact in said.items() if fact is not None}
+        write = self._logger.error if error else self._logger.info
+        write(event, extra=known)
 
 
 def failure_facts(error: BaseException) -> dict[str, Fact]:
-    """Return an exception's type and where it came from, without its text."""
+    """Return an exception's type and where it came from.
+
+    Its text only if it is one of ours, which name ids and AWS's codes and nothing else.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     places = [
         f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames
     ]
-    return {"error_type": type(error).__name__, "error_at": " < ".join(reversed(places[-6:]))}
+    texts, link = [], error
+    while isinstance(link, RelayError):
+        texts.append(str(link))
+        link = link.__cause__ or BaseException()
+    return {
+        "error_type": type(error).__name__,
+        "error_text": ": ".join(texts) or None,
+        "error_at": " < ".join(reversed(places[-6:])),
+    }
 
 
 def in_milliseconds(duration: timedelta) -> int:

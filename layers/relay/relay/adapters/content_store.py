@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from relay.aws.errors import aws_errors_translated, code_of
-from relay.aws.values import to_item
+from relay.aws.values import from_item, to_item
 from relay.domain.content import Content, Place
 from relay.domain.errors import NotFoundError, UnavailableError
 from relay.domain.job import Job
@@ -69,7 +69,7 @@ class AwsContentStore:
             )
         if "Item" not in found:
             raise NotFoundError(job.id)
-        return zlib.decompress(found["Item"]["body"]["B"])
+        return zlib.decompress(from_item(found["Item"])["body"])
 
     def _get_object(self, key: str) -> bytes:
         try:

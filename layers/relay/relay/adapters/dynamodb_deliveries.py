@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from relay.aws.delivery_row import from_row, key_of, to_row
 from relay.aws.errors import aws_errors_translated, row_before
-from relay.aws.update import update_of
+from relay.aws.update import is_done, update_of
 from relay.aws.values import to_item
 from relay.domain.delivery import Delivery
 from relay.domain.errors import (
@@ -89,5 +89,5 @@ class DynamoDBDeliveryStore:
                     **update_of(old, new, {":fence": old["fence"]}),
                 )
         except ClientError as error:
-            if row_before(error) != new:  # else a retry of our own write
+            if not is_done(row_before(error), old, new):  # else a retry of our own write
                 raise LostLeaseError(after.id) from error

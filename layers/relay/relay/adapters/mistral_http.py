@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import httpx
 
+from relay.domain.answer import Answer
 from relay.domain.errors import MistralCallError
 from relay.domain.job import ErrorCode
-from relay.domain.upstream import Answer
 from relay.ports import Offload, Secret
 
 CALLS_PER_CLIENT = 10

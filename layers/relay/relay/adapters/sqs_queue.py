@@ -43,11 +43,13 @@ class SqsVisibility:
         self._url = url
 
     def postpone(self, postponements: Sequence[Postponement]) -> None:
-        """Hide messages, ten to a call."""
+        """Hide messages, ten to a call. All calls are made, whichever of them fails."""
+        failed = 0
+        cause: UnavailableError | None = None
         for batch in batched(postponements, BATCH_ENTRIES_MAX, strict=False):
             try:
                 with aws_errors_translated():
-                    self._client.change_message_visibility_batch(
+                    done = self._client.change_message_visibility_batch(
                         QueueUrl=self._url,
                         Entries=[
                             {
@@ -58,8 +60,11 @@ class SqsVisibility:
                             for index, postponement in enumerate(batch)
                         ],
                     )
-            except UnavailableError:
-                continue  # they come back when the queue's own visibility timeout ends
+                failed += len(done.get("Failed", []))
+            except UnavailableError as error:
+                cause, failed = error, failed + len(batch)
+        if failed:
+            raise UnavailableError(f"{failed} messages could not be postponed") from cause
 
 
 def _whole_seconds(wait: timedelta) -> int:

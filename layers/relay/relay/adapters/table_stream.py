@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from relay.aws.job_row import from_row
+from relay.aws.job_row import PREFIX, from_row
 from relay.domain.job import Job
 
 
@@ -12,8 +12,8 @@ class TableStreamReader:
     """Reads images. A stream brings bytes in base 64, where the table's API brings bytes."""
 
     def job(self, image: Mapping[str, Any] | None) -> Job | None:
-        """Return the job of an image."""
-        if image is None:
+        """Return the job of an image, ``None`` of no image and of a row that is no job's."""
+        if image is None or not image["pk"]["S"].startswith(PREFIX):
             return None
         return from_row({name: _with_bytes(value) for name, value in image.items()})
 

@@ -21,11 +21,11 @@ def _session() -> botocore.session.Session:
     return botocore.session.get_session()
 
 
-def _client(service: str, **config: Any) -> Any:
+def _client(service: str, *, read_timeout: int = 3, attempts: int = 3, **config: Any) -> Any:
     settings = Config(
         connect_timeout=1,
-        read_timeout=config.pop("read_timeout", 3),
-        retries={"mode": "standard", "total_max_attempts": 3},
+        read_timeout=read_timeout,
+        retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=_CONNECTIONS_MAX,
         **config,
     )
@@ -48,8 +48,19 @@ def sqs() -> "SQSClient":
 
 @cache
 def s3() -> "S3Client":
-    """Return the client for the bucket. Version 4 signatures, which links must carry."""
-    client: S3Client = _client("s3", read_timeout=20, signature_version="s3v4")
+    """Return the client for the bucket.
+
+    Virtual-hosted addresses, because botocore signs links for the global host otherwise, which
+    redirects for buckets of other regions and so breaks the signature. Fewer tries than the
+    others get: all of them together must fit into what a job's lease keeps for recording.
+    """
+    client: S3Client = _client(
+        "s3",
+        read_timeout=5,
+        attempts=2,
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual"},
+    )
     return client
 
 

@@ -1,5 +1,6 @@
 """An event as its row and back: what lists, replays and usage totals are read from."""
 
+import json
 from dataclasses import asdict
 from decimal import Decimal
 
@@ -20,7 +21,7 @@ def key_of(tenant_id: TenantId, event_id: EventId) -> Item:
 
 
 def to_row(event: Event) -> Item:
-    """Return an event's row."""
+    """Return an event's row. ``data`` is JSON: a map would lose the fields that are null."""
     return key_of(event.tenant_id, event.id) | to_item(
         {
             "schema": SCHEMA,
@@ -29,7 +30,7 @@ def to_row(event: Event) -> Item:
             "at": to_milliseconds(event.occurred_at),
             "sequence": event.sequence,
             "ttl": to_milliseconds(event.purge_at) // _SECOND_MILLISECONDS,
-            "data": dict(event.data),
+            "data": json.dumps(dict(event.data), ensure_ascii=False, separators=(",", ":")),
             "model": event.model,
             "usage": asdict(event.usage) if event.usage else None,
             "cost": event.cost.text if event.cost else None,
@@ -50,7 +51,7 @@ def from_row(item: Item) -> Event:
         occurred_at=from_milliseconds(row["at"]),
         sequence=row["sequence"],
         purge_at=from_milliseconds(row["ttl"] * _SECOND_MILLISECONDS),
-        data=row["data"],
+        data=json.loads(row["data"]),
         model=row.get("model"),
         usage=Usage(**usage) if usage is not None else None,
         cost=Money(Decimal(cost)) if cost is not None else None,

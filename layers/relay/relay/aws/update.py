@@ -37,3 +37,8 @@ def update_of(old: Item, new: Item, values: Item) -> Update:
         ExpressionAttributeNames=names,
         ExpressionAttributeValues=values,
     )
+
+
+def is_done(row: Item | None, old: Item, new: Item) -> bool:
+    """Tell whether a row already is what ``update_of`` makes of it, whatever else it holds."""
+    return row is not None and all(row.get(name) == new.get(name) for name in old | new)

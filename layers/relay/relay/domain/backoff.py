@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 BASE = timedelta(seconds=1)
+_MILLISECOND = timedelta(milliseconds=1)
 _DOUBLINGS_MAX = 20  # beyond any cap, and small enough for a duration to hold
 IN_PLACE_CAP = timedelta(seconds=32)
 """The longest wait that an attempt in the same invocation may be given."""
@@ -34,11 +35,16 @@ def full_jitter(attempt: int, *, cap: timedelta, chance: float) -> timedelta:
     """
     doublings = min(attempt - 1, _DOUBLINGS_MAX)
     bound: timedelta = min(cap, BASE * 2**doublings)
-    return bound * chance
+    return _cut(bound * chance)
 
 
 def webhook_wait(failures: int, *, chance: float) -> timedelta | None:
     """Return the wait after so many failed attempts, ± 20 %, or ``None`` when all are spent."""
     if failures > len(WEBHOOK_SCHEDULE):
         return None
-    return WEBHOOK_SCHEDULE[failures - 1] * (1 + WEBHOOK_JITTER * (2 * chance - 1))
+    return _cut(WEBHOOK_SCHEDULE[failures - 1] * (1 + WEBHOOK_JITTER * (2 * chance - 1)))
+
+
+def _cut(wait: timedelta) -> timedelta:
+    """Return whole milliseconds, so that a moment plus a wait is one that a row can keep."""
+    return wait // _MILLISECOND * _MILLISECOND

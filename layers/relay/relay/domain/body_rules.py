@@ -8,6 +8,8 @@ from relay.domain.endpoints import FACTS, Endpoint
 
 ROLES = frozenset({"system", "user", "assistant", "tool"})
 TEMPERATURE_MAX = 2
+MODEL_CHARACTERS_MAX = 256
+"""A name goes into the job's row and its events, so it cannot be of any length."""
 _WITH_MESSAGES = frozenset({Endpoint.CHAT_COMPLETIONS, Endpoint.AGENTS_COMPLETIONS})
 
 
@@ -29,7 +31,7 @@ def check_body(endpoint: Endpoint, body: Mapping[str, Any]) -> list[FieldError]:
     ]
     if "stream" in body:
         errors.append(FieldError("#/body/stream", "belongs to the job, beside body, not in it"))
-    if "model" in body and not (isinstance(body["model"], str) and body["model"]):
+    if "model" in body and not _is_name(body["model"]):
         errors.append(FieldError("#/body/model", "must be the name of a model"))
     if endpoint in _WITH_MESSAGES:
         errors += _check_messages(body.get("messages"))
@@ -46,8 +48,17 @@ def _check_messages(messages: object) -> list[FieldError]:
     return [
         FieldError(f"#/body/messages/{index}/role", f"must be one of {', '.join(sorted(ROLES))}")
         for index, message in enumerate(messages)
-        if not isinstance(message, dict) or message.get("role") not in ROLES
+        if not _has_a_role(message)
     ]
+
+
+def _has_a_role(message: object) -> bool:
+    role = message.get("role") if isinstance(message, dict) else None
+    return isinstance(role, str) and role in ROLES  # a list or an object cannot be looked up
+
+
+def _is_name(model: object) -> bool:
+    return isinstance(model, str) and 0 < len(model) <= MODEL_CHARACTERS_MAX
 
 
 def _check_numbers(body: Mapping[str, Any]) -> list[FieldError]:
@@ -106,9 +117,11 @@ def with_defaults(
     filled = dict(body)
     if facts.takes_model:
         filled.setdefault("model", facts.model_default or model)
-    if facts.generates:
-        numbers = {"max_tokens": max_tokens, "temperature": temperature}
-        for name, value in numbers.items():
-            if value is not None:
-                filled.setdefault(name, value)
+    numbers = {
+        "max_tokens": max_tokens if facts.generates else None,
+        "temperature": temperature if facts.takes_temperature else None,
+    }
+    for name, value in numbers.items():
+        if value is not None:
+            filled.setdefault(name, value)
     return filled

@@ -35,13 +35,15 @@ class EndpointFacts:
     """For a body that names none; ``None`` where the deployment's default applies or none can."""
     takes_model: bool = True
     generates: bool = False
-    """Takes ``max_tokens`` and ``temperature`` and answers with choices."""
+    """Takes ``max_tokens`` and answers with choices."""
+    takes_temperature: bool = False
+    """Not an agent: it has its own, and Mistral refuses a body that names one."""
 
 
 FACTS: Mapping[Endpoint, EndpointFacts] = MappingProxyType(
     {
         Endpoint.CHAT_COMPLETIONS: EndpointFacts(
-            required=("messages",), answer_key="choices", generates=True
+            required=("messages",), answer_key="choices", generates=True, takes_temperature=True
         ),
         Endpoint.EMBEDDINGS: EndpointFacts(
             required=("input",), answer_key="data", model_default="mistral-embed"
@@ -51,6 +53,7 @@ FACTS: Mapping[Endpoint, EndpointFacts] = MappingProxyType(
             answer_key="choices",
             model_default="codestral-latest",
             generates=True,
+            takes_temperature=True,
         ),
         Endpoint.MODERATIONS: EndpointFacts(
             required=("input",), answer_key="results", model_default="mistral-moderation-latest"

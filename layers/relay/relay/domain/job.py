@@ -194,7 +194,7 @@ class Job:
         *,
         ready_at: datetime,
         reason: StatusReason,
-        error: JobError,
+        error: JobError | None,
         attempts: int,
     ) -> "Job":
         """Queued again, not before ``ready_at``, with ``attempts`` charged in all."""

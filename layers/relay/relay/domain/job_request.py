@@ -18,6 +18,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from relay.domain.body_rules import FieldError, check_body, with_defaults
 from relay.domain.egress import BlockedTargetError, EgressPolicy, check_url
@@ -31,6 +32,7 @@ from relay.domain.job import (
     TIMEOUT_MAX,
     Callback,
 )
+from relay.domain.moments import cut_to_milliseconds
 
 METADATA_ENTRIES_MAX = 16
 METADATA_KEY_CHARACTERS_MAX = 64
@@ -126,7 +128,7 @@ class JobRequest(_Closed):
     @model_validator(mode="after")
     def _one_callback(self) -> Self:
         if self.callback_url is not None and self.callback is not None:
-            raise ValueError("give callback_url or callback, not both")
+            raise PydanticCustomError("two_callbacks", "give callback_url or callback, not both")
         return self
 
     def chosen_callback(self) -> Callback | None:
@@ -173,7 +175,7 @@ def check_submission(
         request=request,
         model=model if isinstance(model, str) else None,
         body=_to_json(body),
-        deadline=request.deadline or at + DEADLINE_DEFAULT,
+        deadline=cut_to_milliseconds(request.deadline or at + DEADLINE_DEFAULT),
         callback=request.chosen_callback(),
     )
 
@@ -186,8 +188,14 @@ def _parse(raw: bytes) -> JobRequest:
         if details[0]["type"] == "json_invalid":
             raise UnreadableSubmissionError(details[0]["msg"]) from error
         raise InvalidSubmissionError(
-            [FieldError(_pointer(detail["loc"]), detail["msg"]) for detail in details]
+            [FieldError(_pointer(detail["loc"]), _message(detail)) for detail in details]
         ) from error
+
+
+def _message(detail: ErrorDetails) -> str:
+    if detail["type"] == "extra_forbidden":
+        return "is not a field that this version takes"
+    return detail["msg"]
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Literal, TypedDict, cast
 
+from relay.domain.answer import first_tool_calls, output_text
 from relay.domain.endpoints import Endpoint
 from relay.domain.job import Job, JobError, JobStatus, StatusReason, Submission
 from relay.domain.moments import to_iso
 from relay.domain.money import Money
-from relay.domain.upstream import first_tool_calls, output_text
 from relay.domain.usage import Usage
 
 RESULT_BYTES_MAX = 64 * 1024

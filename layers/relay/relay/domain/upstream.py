@@ -4,14 +4,21 @@ Source: the error bodies recorded from the live API, which come in several shape
 are not JSON at all, so every reading here is defensive.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
-from relay.domain.endpoints import FACTS, Endpoint
+from relay.domain.answer import (
+    Answer,
+    first_tool_calls,
+    json_or_none,
+    read_usage,
+    writable_json_or_none,
+)
+from relay.domain.body_rules import MODEL_CHARACTERS_MAX
+from relay.domain.endpoints import FACTS, Endpoint, EndpointFacts
 from relay.domain.job import ErrorCode, JobError, StatusReason, UpstreamError
 from relay.domain.retry_after import parse_retry_after
 from relay.domain.usage import Usage
@@ -20,17 +27,9 @@ RETRY_AFTER_TAKEN_MAX = timedelta(hours=1)
 """A longer wait that Mistral asks for would rather be a mistake than a wish."""
 MESSAGE_CHARACTERS_MAX = 500
 REQUEST_ID_HEADER = "mistral-correlation-id"
+_CODE_CHARACTERS_MAX = 128
 _REQUESTS_LIMIT_HEADER = "x-ratelimit-limit-req-minute"
 _CONTEXT_WORDS = ("context length", "maximum context", "too many tokens", "prompt is too long")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An HTTP answer as it came. Header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +137,7 @@ def bad(
     rule = _RULES[code]
     error = JobError(
         code=code,
-        message=(detail or rule.message)[:MESSAGE_CHARACTERS_MAX],
+        message=_encodable(detail[:MESSAGE_CHARACTERS_MAX] or rule.message),
         hint=rule.hint,
         retryable=rule.waits_as is not None,
         upstream=upstream or UpstreamError(),
@@ -155,9 +154,7 @@ def judge(
     if answer.status == HTTPStatus.OK:
         return _judge_good(endpoint, request, answer)
     said = _read_error(answer)
-    upstream = UpstreamError(
-        status=answer.status, code=said.code, request_id=answer.headers.get(REQUEST_ID_HEADER)
-    )
+    upstream = UpstreamError(status=answer.status, code=said.code, request_id=_request_id(answer))
     return bad(
         _code_of(answer, said),
         said.message,
@@ -173,61 +170,25 @@ def _retry_after(answer: Answer, at: datetime) -> timedelta | None:
 
 
 def _judge_good(endpoint: Endpoint, request: Mapping[str, Any], answer: Answer) -> Good | Bad:
-    upstream = UpstreamError(status=answer.status, request_id=answer.headers.get(REQUEST_ID_HEADER))
-    body = _json_or_none(answer.body)
-    if not isinstance(body, dict) or not isinstance(body.get(FACTS[endpoint].answer_key), list):
+    upstream = UpstreamError(status=answer.status, request_id=_request_id(answer))
+    body = writable_json_or_none(answer.body)
+    if not isinstance(body, dict) or not _has_answers(FACTS[endpoint], body):
         return bad(ErrorCode.INVALID_RESPONSE, upstream=upstream)
     if _must_call_a_tool(request.get("tool_choice")) and not first_tool_calls(body):
         return bad(ErrorCode.TOOL_CALL_MISSING, upstream=upstream)
     model = body.get("model")
-    return Good(usage=_read_usage(body), model_used=model if isinstance(model, str) else None)
+    is_name = isinstance(model, str) and len(model) <= MODEL_CHARACTERS_MAX
+    return Good(usage=read_usage(body), model_used=model if is_name else None)
+
+
+def _has_answers(facts: EndpointFacts, body: Mapping[str, Any]) -> bool:
+    """Tell whether the list is there. Where a model was to write, it must hold something."""
+    answers = body.get(facts.answer_key)
+    return isinstance(answers, list) and (bool(answers) or not facts.generates)
 
 
 def _must_call_a_tool(tool_choice: object) -> bool:
-    return isinstance(tool_choice, dict) or tool_choice in {"any", "required"}
-
-
-def first_message(answer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the first choice's message of a chat answer, empty where there is none."""
-    choices = answer.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    return message if isinstance(message, dict) else {}
-
-
-def first_tool_calls(answer: Mapping[str, Any]) -> list[Any] | None:
-    """Return the first choice's tool calls, ``None`` where it made none."""
-    calls = first_message(answer).get("tool_calls")
-    return calls if isinstance(calls, list) and calls else None
-
-
-def output_text(answer: Mapping[str, Any]) -> str | None:
-    """Return the first choice's text, without its thinking, ``None`` where it has none."""
-    content = first_message(answer).get("content")
-    if isinstance(content, list):
-        texts = [c.get("text") for c in content if isinstance(c, dict) and c.get("type") == "text"]
-        return "".join(text for text in texts if isinstance(text, str))
-    return content if isinstance(content, str) else None
-
-
-def _read_usage(body: Mapping[str, Any]) -> Usage | None:
-    tokens, pages = body.get("usage"), body.get("usage_info")
-    if not isinstance(tokens, dict) and not isinstance(pages, dict):
-        return None
-    tokens = tokens if isinstance(tokens, dict) else {}
-    pages = pages if isinstance(pages, dict) else {}
-    details = tokens.get("prompt_tokens_details")
-    return Usage(
-        prompt_tokens=_count(tokens.get("prompt_tokens")),
-        completion_tokens=_count(tokens.get("completion_tokens")),
-        total_tokens=_count(tokens.get("total_tokens")),
-        cached_tokens=_count(details.get("cached_tokens")) if isinstance(details, dict) else None,
-        pages_processed=_count(pages.get("pages_processed")),
-    )
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return isinstance(tool_choice, dict) or tool_choice in ("any", "required")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +199,7 @@ class _Said:
 
 
 def _read_error(answer: Answer) -> _Said:
-    body = _json_or_none(answer.body)
+    body = json_or_none(answer.body)
     if not isinstance(body, dict):
         return _Said()
     message = body.get("message", body.get("detail", body.get("error")))
@@ -249,7 +210,7 @@ def _read_error(answer: Answer) -> _Said:
     kind = body.get("type")
     return _Said(
         text,
-        str(code) if isinstance(code, str | int) else None,
+        _encodable(str(code)[:_CODE_CHARACTERS_MAX]) if isinstance(code, str | int) else None,
         kind if isinstance(kind, str) else "",
     )
 
@@ -298,9 +259,11 @@ def _code_of_refusal(said: _Said) -> ErrorCode:
     return ErrorCode.INVALID_REQUEST
 
 
-def _json_or_none(body: bytes) -> object:
-    try:
-        parsed: object = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return parsed
+def _request_id(answer: Answer) -> str | None:
+    request_id = answer.headers.get(REQUEST_ID_HEADER)
+    return None if request_id is None else request_id[:_CODE_CHARACTERS_MAX]
+
+
+def _encodable(text: str) -> str:
+    """Return a text without the halves of characters that JSON can spell and UTF-8 cannot."""
+    return text.encode(errors="replace").decode()

@@ -1,0 +1,66 @@
+from datetime import datetime, timedelta
+from typing import override
+
+from relay.domain.delivery import Delivery, DeliveryStatus
+from relay.domain.errors import (
+    AlreadyExistsError,
+    DeliveryNotClaimableError,
+    LostLeaseError,
+    NotFoundError,
+)
+from relay.domain.ids import DeliveryId
+from relay.ports import DeliveryStore
+from tests.fakes.seam import QUIET, Seam
+
+
+class InMemoryDeliveryStore(DeliveryStore):
+    def __init__(self, seam: Seam = QUIET) -> None:
+        self._deliveries: dict[tuple[str, DeliveryId], Delivery] = {}
+        self._seam = seam
+
+    @override
+    def create(self, delivery: Delivery) -> None:
+        with self._seam.around("deliveries.create"):
+            key = (delivery.target_id, delivery.id)
+            if key in self._deliveries:
+                raise AlreadyExistsError(delivery.id)
+            self._deliveries[key] = delivery
+
+    @override
+    def claim(
+        self, target_id: str, delivery_id: DeliveryId, *, at: datetime, lease: timedelta
+    ) -> Delivery:
+        with self._seam.around("deliveries.claim"):
+            delivery = self._deliveries.get((target_id, delivery_id))
+            if delivery is None:
+                raise NotFoundError(delivery_id)
+            if not _is_claimable(delivery, at):
+                raise DeliveryNotClaimableError(delivery)
+            claimed = delivery.claimed(at, lease)
+            self._deliveries[target_id, delivery_id] = claimed
+            return claimed
+
+    @override
+    def save(self, before: Delivery, after: Delivery) -> None:
+        with self._seam.around("deliveries.save"):
+            key = (after.target_id, after.id)
+            delivery = self._deliveries.get(key)
+            if delivery == after:
+                return
+            is_mine = (
+                delivery is not None
+                and delivery.fence == before.fence
+                and delivery.lease_until is not None
+            )
+            if not is_mine:
+                raise LostLeaseError(after.id)
+            self._deliveries[key] = after
+
+    def all(self) -> list[Delivery]:
+        return list(self._deliveries.values())
+
+
+def _is_claimable(delivery: Delivery, at: datetime) -> bool:
+    is_pending = delivery.status is DeliveryStatus.PENDING
+    is_free = delivery.lease_until is None or delivery.lease_until < at
+    return is_pending and delivery.next_attempt_at <= at and is_free

@@ -1,0 +1,83 @@
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, override
+
+from relay.domain.errors import NotFoundError
+from relay.domain.event import EVENT_SOURCE, Event, envelope
+from relay.domain.ids import EventId, TenantId
+from relay.domain.moments import to_iso
+from relay.ports import EventBus, EventStore
+from tests.fakes.queue import InMemoryQueue
+from tests.fakes.seam import QUIET, Seam
+
+
+class InMemoryEventStore(EventStore):
+    def __init__(self, seam: Seam = QUIET) -> None:
+        self._events: dict[tuple[TenantId, EventId], Event] = {}
+        self._seam = seam
+
+    @override
+    def put(self, events: Sequence[Event]) -> None:
+        with self._seam.around("events.put"):
+            for event in events:
+                self._events.setdefault((event.tenant_id, event.id), event)
+
+    @override
+    def get(self, tenant_id: TenantId, event_id: EventId) -> Event:
+        with self._seam.around("events.get"):
+            try:
+                return self._events[tenant_id, event_id]
+            except KeyError as error:
+                raise NotFoundError(event_id) from error
+
+    def all(self) -> list[Event]:
+        return list(self._events.values())
+
+
+def never(_: Event) -> bool:
+    return False
+
+
+class InMemoryEventBus(EventBus):
+    """Keeps what it took, twice where it was told twice, and passes it on to ``target``."""
+
+    def __init__(
+        self,
+        seam: Seam = QUIET,
+        *,
+        target: InMemoryQueue | None = None,
+        refuses: Callable[[Event], bool] = never,
+    ) -> None:
+        self.taken: list[Event] = []
+        self.refuses = refuses
+        self._target = target
+        self._seam = seam
+
+    @override
+    def put(self, events: Sequence[Event]) -> list[Event]:
+        with self._seam.around("bus.put"):
+            refused = [event for event in events if self.refuses(event)]
+            for event in events:
+                if event not in refused:
+                    self._take(event)
+            return refused
+
+    def _take(self, event: Event) -> None:
+        self.taken.append(event)
+        if self._target is not None:
+            self._target.send_text(json.dumps(as_told(event)))
+
+
+def as_told(event: Event) -> dict[str, Any]:
+    """Return what EventBridge puts into a queue for an event."""
+    return {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": event.type,
+        "source": EVENT_SOURCE,
+        "account": "123456789012",
+        "time": to_iso(event.occurred_at),
+        "region": "eu-west-1",
+        "resources": [],
+        "detail": envelope(event, event.data),
+    }

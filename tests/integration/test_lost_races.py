@@ -1,0 +1,258 @@
+"""Every conditional write loses a race as it should, and knows its own write from a rival's."""
+
+from datetime import timedelta
+
+import pytest
+
+from relay.adapters.dynamodb_deliveries import DynamoDBDeliveryStore
+from relay.adapters.dynamodb_jobs import DynamoDBJobStore
+from relay.adapters.dynamodb_keys import DynamoDBKeyStore
+from relay.domain.delivery import DELIVERY_LEASE, Delivery
+from relay.domain.errors import (
+    AlreadyExistsError,
+    DeliveryNotClaimableError,
+    JobNotClaimableError,
+    LostLeaseError,
+    UnavailableError,
+)
+from relay.domain.job import Job
+from tests.cloud import TABLE, Cloud
+from tests.fakes.clock import NOON
+from tests.fakes.examples import (
+    LEASE_MARGIN,
+    OTHER_TENANT,
+    SOME_ERROR,
+    a_delivery,
+    a_job,
+    an_api_key,
+    completed,
+)
+from tests.fakes.webhook_sender import answered, unanswered
+from tests.integration.interference import applied_twice, applied_unheard, just_before
+
+SECOND = timedelta(seconds=1)
+LONG_AFTER = NOON + timedelta(minutes=30)
+SECOND_PUT = 2  # the first is the wheel's hint
+
+
+def claim(store: DynamoDBJobStore, job: Job) -> Job:
+    at = NOON if job.lease_until is None else LONG_AFTER
+    return store.claim(job.tenant_id, job.id, at=at, lease_margin=LEASE_MARGIN)
+
+
+def claim_delivery(store: DynamoDBDeliveryStore, delivery: Delivery) -> Delivery:
+    at = NOON if delivery.lease_until is None else LONG_AFTER
+    return store.claim(delivery.target_id, delivery.id, at=at, lease=DELIVERY_LEASE)
+
+
+class TestJobs:
+    @pytest.fixture
+    def rival(self, cloud: Cloud) -> DynamoDBJobStore:
+        return DynamoDBJobStore(cloud.dynamodb(), TABLE)
+
+    def test_submit_loses_to_another_job_of_its_id(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        client = cloud.dynamodb()
+        theirs = a_job(model="theirs")
+        just_before(client, "PutItem", lambda: rival.submit(theirs), call=SECOND_PUT)
+
+        with pytest.raises(AlreadyExistsError):
+            DynamoDBJobStore(client, TABLE).submit(a_job(model="mine"))
+
+        assert rival.get(theirs.tenant_id, theirs.id, at=NOON) == theirs
+
+    def test_claim_loses_to_another_claim(self, cloud: Cloud, rival: DynamoDBJobStore) -> None:
+        client = cloud.dynamodb()
+        job = a_job()
+        rival.submit(job)
+        just_before(client, "UpdateItem", lambda: claim(rival, job))
+
+        with pytest.raises(JobNotClaimableError) as refusal:
+            claim(DynamoDBJobStore(client, TABLE), job)
+
+        theirs = job.claimed(NOON, LEASE_MARGIN)
+        assert refusal.value.job == theirs
+        assert rival.get(job.tenant_id, job.id, at=NOON) == theirs
+
+    def test_claim_loses_to_an_end(self, cloud: Cloud, rival: DynamoDBJobStore) -> None:
+        client = cloud.dynamodb()
+        job = a_job()
+        rival.submit(job)
+        just_before(client, "UpdateItem", lambda: rival.save(job, job.expired(NOON)))
+
+        with pytest.raises(JobNotClaimableError) as refusal:
+            claim(DynamoDBJobStore(client, TABLE), job)
+
+        assert refusal.value.job == job.expired(NOON)
+
+    def test_save_loses_to_whoever_took_over_the_lease(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        client = cloud.dynamodb()
+        rival.submit(a_job())
+        mine = claim(rival, a_job())
+        just_before(client, "UpdateItem", lambda: claim(rival, mine))
+
+        with pytest.raises(LostLeaseError):
+            DynamoDBJobStore(client, TABLE).save(mine, completed(mine))
+
+        theirs = mine.claimed(LONG_AFTER, LEASE_MARGIN)
+        assert rival.get(mine.tenant_id, mine.id, at=NOON) == theirs
+
+    def test_save_loses_to_another_end(self, cloud: Cloud, rival: DynamoDBJobStore) -> None:
+        client = cloud.dynamodb()
+        rival.submit(a_job())
+        mine = claim(rival, a_job())
+        theirs = mine.failed(NOON, error=SOME_ERROR, attempts=1)
+        just_before(client, "UpdateItem", lambda: rival.save(mine, theirs))
+
+        with pytest.raises(LostLeaseError):
+            DynamoDBJobStore(client, TABLE).save(mine, completed(mine))
+
+        assert rival.get(mine.tenant_id, mine.id, at=NOON) == theirs
+
+    def test_a_submission_that_was_applied_but_not_heard_of_is_done_when_tried_again(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        client = cloud.dynamodb()
+        applied_twice(client, "PutItem", cloud.dynamodb(), call=SECOND_PUT)
+
+        DynamoDBJobStore(client, TABLE).submit(a_job())
+
+        assert rival.get(a_job().tenant_id, a_job().id, at=NOON) == a_job()
+
+    def test_a_save_that_was_applied_but_not_heard_of_is_done_when_tried_again(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        client = cloud.dynamodb()
+        rival.submit(a_job())
+        mine = claim(rival, a_job())
+        applied_twice(client, "UpdateItem", cloud.dynamodb())
+
+        DynamoDBJobStore(client, TABLE).save(mine, completed(mine))
+
+        assert rival.get(mine.tenant_id, mine.id, at=NOON) == completed(mine)
+
+    def test_a_claim_that_was_applied_but_not_heard_of_is_refused_when_tried_again(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        """A claim has no name in the row, so its retry looks like a rival's: the lease runs out."""
+        client = cloud.dynamodb()
+        rival.submit(a_job())
+        applied_twice(client, "UpdateItem", cloud.dynamodb())
+
+        with pytest.raises(JobNotClaimableError) as refusal:
+            claim(DynamoDBJobStore(client, TABLE), a_job())
+
+        assert refusal.value.job.next_look(NOON) == a_job().claimed(NOON, LEASE_MARGIN).lease_until
+
+    def test_a_submission_whose_answer_never_came_may_be_done_again(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        client = cloud.dynamodb()
+        applied_unheard(client, "PutItem", cloud.dynamodb(), call=SECOND_PUT)
+        with pytest.raises(UnavailableError):
+            DynamoDBJobStore(client, TABLE).submit(a_job())
+
+        rival.submit(a_job())
+
+        assert rival.get(a_job().tenant_id, a_job().id, at=NOON) == a_job()
+
+    def test_a_save_whose_answer_never_came_may_be_done_again(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        client = cloud.dynamodb()
+        rival.submit(a_job())
+        mine = claim(rival, a_job())
+        applied_unheard(client, "UpdateItem", cloud.dynamodb())
+        with pytest.raises(UnavailableError):
+            DynamoDBJobStore(client, TABLE).save(mine, completed(mine))
+
+        rival.save(mine, completed(mine))
+
+        assert rival.get(mine.tenant_id, mine.id, at=NOON) == completed(mine)
+
+
+class TestDeliveries:
+    @pytest.fixture
+    def rival(self, cloud: Cloud) -> DynamoDBDeliveryStore:
+        return DynamoDBDeliveryStore(cloud.dynamodb(), TABLE)
+
+    def test_create_loses_to_another_fan_out(
+        self, cloud: Cloud, rival: DynamoDBDeliveryStore
+    ) -> None:
+        client = cloud.dynamodb()
+        just_before(client, "PutItem", lambda: rival.create(a_delivery(url="https://theirs")))
+
+        with pytest.raises(AlreadyExistsError):
+            DynamoDBDeliveryStore(client, TABLE).create(a_delivery(url="https://mine"))
+
+        assert claim_delivery(rival, a_delivery()).url == "https://theirs"
+
+    def test_claim_loses_to_another_claim(self, cloud: Cloud, rival: DynamoDBDeliveryStore) -> None:
+        client = cloud.dynamodb()
+        rival.create(a_delivery())
+        just_before(client, "UpdateItem", lambda: claim_delivery(rival, a_delivery()))
+
+        with pytest.raises(DeliveryNotClaimableError) as refusal:
+            claim_delivery(DynamoDBDeliveryStore(client, TABLE), a_delivery())
+
+        assert refusal.value.delivery == a_delivery().claimed(NOON, DELIVERY_LEASE)
+
+    def test_save_loses_to_whoever_took_over_the_lease(
+        self, cloud: Cloud, rival: DynamoDBDeliveryStore
+    ) -> None:
+        client = cloud.dynamodb()
+        rival.create(a_delivery())
+        mine = claim_delivery(rival, a_delivery())
+        just_before(client, "UpdateItem", lambda: claim_delivery(rival, mine))
+
+        with pytest.raises(LostLeaseError):
+            DynamoDBDeliveryStore(client, TABLE).save(mine, delivered(mine))
+
+        theirs = mine.claimed(LONG_AFTER, DELIVERY_LEASE)
+        rival.save(theirs, delivered(theirs))
+
+    def test_save_loses_to_what_another_holder_of_the_same_lease_saved(
+        self, cloud: Cloud, rival: DynamoDBDeliveryStore
+    ) -> None:
+        client = cloud.dynamodb()
+        rival.create(a_delivery())
+        mine = claim_delivery(rival, a_delivery())
+        failed = mine.attempted(unanswered(), at=NOON + SECOND, chance=0.5)
+        just_before(client, "UpdateItem", lambda: rival.save(mine, failed))
+
+        with pytest.raises(LostLeaseError):
+            DynamoDBDeliveryStore(client, TABLE).save(mine, delivered(mine))
+
+    def test_a_save_that_was_applied_but_not_heard_of_is_done_when_tried_again(
+        self, cloud: Cloud, rival: DynamoDBDeliveryStore
+    ) -> None:
+        client = cloud.dynamodb()
+        rival.create(a_delivery())
+        mine = claim_delivery(rival, a_delivery())
+        applied_twice(client, "UpdateItem", cloud.dynamodb())
+
+        DynamoDBDeliveryStore(client, TABLE).save(mine, delivered(mine))
+
+        with pytest.raises(DeliveryNotClaimableError) as refusal:
+            claim_delivery(rival, mine)
+        assert refusal.value.delivery == delivered(mine)
+
+
+class TestKeys:
+    def test_create_loses_to_another_key_of_its_hash(self, cloud: Cloud) -> None:
+        client = cloud.dynamodb()
+        rival = DynamoDBKeyStore(cloud.dynamodb(), TABLE)
+        theirs = an_api_key(tenant_id=OTHER_TENANT)
+        just_before(client, "PutItem", lambda: rival.create(theirs))
+
+        with pytest.raises(AlreadyExistsError):
+            DynamoDBKeyStore(client, TABLE).create(an_api_key())
+
+        assert rival.get(theirs.hash) == theirs
+
+
+def delivered(delivery: Delivery) -> Delivery:
+    return delivery.attempted(answered(200), at=NOON + SECOND, chance=0.5)

@@ -1,0 +1,63 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.domain.delivery import Delivery
+from relay.domain.job import Job
+from relay.domain.messages import (
+    DeliveryMessage,
+    JobMessage,
+    UnreadableMessageError,
+    delivery_message,
+    job_message,
+    read_delivery_message,
+    read_job_message,
+)
+from tests.fakes.examples import a_job
+from tests.fakes.strategies import deliveries, jobs
+
+
+@given(jobs())
+def test_a_jobs_message_survives_the_queue(job: Job) -> None:
+    body = json.dumps(job_message(job))
+
+    assert read_job_message(body) == JobMessage(job.tenant_id, job.id)
+
+
+@given(deliveries())
+def test_a_deliverys_message_survives_the_queue(delivery: Delivery) -> None:
+    body = json.dumps(delivery_message(delivery))
+
+    assert read_delivery_message(body) == DeliveryMessage(delivery.target_id, delivery.id)
+
+
+def test_a_message_names_its_row_and_nothing_else() -> None:
+    assert job_message(a_job()).keys() == {"schema", "tenant_id", "job_id"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        "{}",
+        '{"schema": "2", "tenant_id": "a", "job_id": "b"}',
+        '{"schema": 1, "tenant_id": "a", "job_id": "b"}',
+        '{"schema": "1", "tenant_id": "a"}',
+        '{"schema": "1", "tenant_id": "a", "job_id": 7}',
+        '{"schema": "1", "tenant_id": null, "job_id": "b"}',
+    ],
+)
+def test_a_message_that_we_did_not_write_is_refused(body: str) -> None:
+    with pytest.raises(UnreadableMessageError):
+        read_job_message(body)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(body: str) -> None:
+    with pytest.raises(UnreadableMessageError):
+        read_delivery_message(body)

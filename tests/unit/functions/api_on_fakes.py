@@ -1,0 +1,180 @@
+"""The API's real handler on fakes. Every answer is checked against the published description."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from jsonschema import (  # type: ignore[import-untyped]  # it ships no types
+    Draft202012Validator,
+    FormatChecker,
+)
+
+import functions.api
+from functions.api.handler import make_handler
+from functions.api.services import Services
+from relay.domain.egress import EgressPolicy
+from relay.domain.ids import TenantId
+from relay.domain.job_request import BodyDefaults
+from relay.use_cases.submit_job import SubmitJob
+from tests.fakes.clock import FakeClock
+from tests.fakes.contents import InMemoryContentStore
+from tests.fakes.dice import FakeDice
+from tests.fakes.examples import TENANT
+from tests.fakes.jobs import InMemoryJobStore
+from tests.fakes.log import ReadableLog
+from tests.fakes.queue import InMemoryQueue
+from tests.fakes.seam import QUIET, Seam
+from tests.fakes.secret import FakeSecret
+from tests.unit.functions.sample_events import ALL_SCOPES, http_event
+
+MASTER_SECRET = "canary-master-secret"
+REQUEST_BYTES_MAX = 4096
+JSON = {"content-type": "application/json"}
+HELLO: Mapping[str, Any] = {"body": {"messages": [{"role": "user", "content": "Hello"}]}}
+
+_DESCRIPTION = json.loads(
+    Path(functions.api.__path__[0]).joinpath("openapi.json").read_text("utf-8")
+)
+_PROBLEM = "#/components/schemas/Problem"
+# What any path may answer stands in no single operation: nothing there, a wrong method, a defect.
+_UNDESCRIBED = frozenset({404, 405, 500})
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The problem details, without the id of the one request."""
+        assert self.headers["content-type"] == "application/problem+json"
+        problem = cast("dict[str, Any]", self.json)
+        assert problem.pop("request_id")
+        return problem
+
+
+class Api:
+    def __init__(
+        self,
+        seam: Seam = QUIET,
+        *,
+        clock: FakeClock | None = None,
+        public_url: str = "",
+        defaults: BodyDefaults | None = None,
+    ) -> None:
+        self.clock = clock or FakeClock()
+        self.jobs = InMemoryJobStore(seam)
+        self.contents = InMemoryContentStore(seam)
+        self.queue = InMemoryQueue(self.clock, seam, name="jobs")
+        self.log = ReadableLog("api")
+        self._handle: Callable[[Mapping[str, Any], object], Any] = make_handler(
+            Services(
+                jobs=self.jobs,
+                contents=self.contents,
+                submit=SubmitJob(
+                    jobs=self.jobs,
+                    contents=self.contents,
+                    queue=self.queue,
+                    clock=self.clock,
+                    dice=FakeDice(),
+                    retention=timedelta(days=30),
+                ),
+                webhook_master_secret=FakeSecret(MASTER_SECRET, seam),
+                clock=self.clock,
+                body_defaults=defaults or BodyDefaults(model="mistral-small-latest"),
+                egress_policy=EgressPolicy(allow_loopback_http=False),
+                request_bytes_max=REQUEST_BYTES_MAX,
+                public_url=public_url,
+            ),
+            self.log,
+        )
+
+    def handle(self, event: Mapping[str, Any]) -> HttpAnswer:
+        """Answer an event as the gateway sends it."""
+        answer = self._handle(event, None)
+        assert answer.keys() == {"statusCode", "headers", "body"}
+        _check_against_description(event["routeKey"], answer)
+        return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"])
+
+    def submit(
+        self,
+        job: Mapping[str, Any] | str = HELLO,
+        *,
+        headers: Mapping[str, str] | None = None,
+        is_base64: bool = False,
+        tenant_id: TenantId | None = TENANT,
+        scopes: str = ALL_SCOPES,
+    ) -> HttpAnswer:
+        return self.handle(
+            http_event(
+                "POST /v1/jobs",
+                path="/v1/jobs",
+                headers=JSON | dict(headers or {}),
+                body=job if isinstance(job, str) else json.dumps(job),
+                is_base64=is_base64,
+                tenant_id=tenant_id,
+                scopes=scopes,
+            )
+        )
+
+    def get(
+        self,
+        job_id: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        tenant_id: TenantId | None = TENANT,
+        scopes: str = ALL_SCOPES,
+    ) -> HttpAnswer:
+        return self.handle(
+            http_event(
+                "GET /v1/jobs/{job_id}",
+                path=f"/v1/jobs/{job_id}",
+                path_parameters={"job_id": job_id},
+                headers=headers,
+                tenant_id=tenant_id,
+                scopes=scopes,
+            )
+        )
+
+    def ask(
+        self, route_key: str, *, tenant_id: TenantId | None = TENANT, scopes: str = ALL_SCOPES
+    ) -> HttpAnswer:
+        """Ask for what needs neither a body nor an id."""
+        path = route_key.partition(" ")[2]
+        return self.handle(http_event(route_key, path=path, tenant_id=tenant_id, scopes=scopes))
+
+    def ask_anything(self, method: str, path: str) -> HttpAnswer:
+        """Ask for what no route of the gateway matches."""
+        event = http_event(f"{method} {path}", path=path, tenant_id=None)
+        event["routeKey"] = event["requestContext"]["routeKey"] = "$default"
+        return self.handle(event)
+
+    @property
+    def has_taken_nothing(self) -> bool:
+        return not self.jobs.all() and not self.queue.messages and not self.jobs.changes
+
+
+def _check_against_description(route_key: str, answer: Mapping[str, Any]) -> None:
+    method, _, path = route_key.partition(" ")
+    status = str(answer["statusCode"])
+    operation = _DESCRIPTION["paths"].get(path, {}).get(method.lower())
+    described = operation["responses"].get(status) if operation else None
+    media_type = answer["headers"]["content-type"]
+    if described is None:
+        assert int(status) in _UNDESCRIBED, f"{route_key} answers {status}: not in openapi.json"
+        schema: dict[str, Any] = {"$ref": _PROBLEM}
+    else:
+        schema = described["content"][media_type]["schema"]
+    validator = Draft202012Validator(
+        {"components": _DESCRIPTION["components"], **schema}, format_checker=FormatChecker()
+    )
+    validator.validate(json.loads(answer["body"]))

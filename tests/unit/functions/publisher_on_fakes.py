@@ -1,0 +1,45 @@
+"""The publisher's real handler on fakes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from functions.publisher.handler import make_handler
+from functions.publisher.publish_changes import PublishChanges
+from relay.adapters.table_stream import TableStreamReader
+from relay.domain.event import Event
+from tests.fakes.clock import FakeClock
+from tests.fakes.events import InMemoryEventBus, InMemoryEventStore, never
+from tests.fakes.jobs import JobChange
+from tests.fakes.log import ReadableLog
+from tests.fakes.queue import InMemoryQueue
+from tests.fakes.seam import QUIET, Seam
+from tests.fakes.table_stream import stream_event
+from tests.unit.functions.sample_events import failures
+
+
+class Publisher:
+    def __init__(self, *, seam: Seam = QUIET, refuses: Callable[[Event], bool] = never) -> None:
+        self.bus = InMemoryEventBus(seam, refuses=refuses)
+        self.events = InMemoryEventStore(seam)
+        self.unpublished = InMemoryQueue(FakeClock(), seam, name="unpublished")
+        self.log = ReadableLog("publisher")
+        self.handle = make_handler(
+            PublishChanges(
+                read=TableStreamReader(),
+                bus=self.bus,
+                events=self.events,
+                unpublished=self.unpublished,
+            ),
+            self.log,
+        )
+
+    def publish(self, *changes: JobChange) -> list[str]:
+        """Publish a batch and return where the stream must go on from, if it must."""
+        return self.publish_records(stream_event(changes)["Records"])
+
+    def publish_records(self, records: Sequence[dict[str, Any]]) -> list[str]:
+        return failures(self.handle({"Records": list(records)}, None))
+
+    @property
+    def told(self) -> list[str]:
+        return [event.type for event in self.bus.taken]

@@ -1,0 +1,1 @@
+"""Checks of what `sam build` made."""
