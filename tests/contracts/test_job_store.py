@@ -19,6 +19,7 @@ from relay.domain.job import Job, JobStatus, StatusReason
 from relay.ports import JobStore
 from tests.cloud import TABLE, Cloud
 from tests.fakes.clock import NOON
+from tests.fakes.dice import FakeDice
 from tests.fakes.examples import (
     BODY,
     LEASE_MARGIN,
@@ -33,6 +34,9 @@ from tests.fakes.examples import (
 from tests.fakes.jobs import InMemoryJobStore
 from tests.fakes.strategies import jobs as any_jobs
 from tests.fakes.strategies import unused_id
+
+DICE = FakeDice()  # one for all: two claims must never draw the same
+
 
 A_TICK = timedelta(milliseconds=1)
 SECOND = timedelta(seconds=1)
@@ -312,7 +316,7 @@ class TestInMemoryJobStore(JobStoreContract):
 class TestDynamoDBJobStore(JobStoreContract):
     @pytest.fixture
     def jobs(self, cloud: Cloud) -> JobStore:
-        return DynamoDBJobStore(cloud.dynamodb(), TABLE)
+        return DynamoDBJobStore(cloud.dynamodb(), TABLE, DICE)
 
     def test_what_newer_code_wrote_survives_a_save_by_this_code(
         self, jobs: JobStore, cloud: Cloud

@@ -21,10 +21,14 @@ from relay.domain.money import Money
 from relay.domain.usage import Usage
 from tests.cloud import BUCKET, TABLE, Cloud
 from tests.fakes.clock import NOON
+from tests.fakes.dice import FakeDice
 from tests.fakes.examples import BODY, LEASE_MARGIN, SOME_ERROR, a_job, completed
 from tests.fakes.mistral import chat_answer
 from tests.fakes.strategies import jobs as any_jobs
 from tests.integration.write_meter import UNIT_BYTES, WriteMeter, row_bytes
+
+DICE = FakeDice()  # one for all: two claims must never draw the same
+
 
 SECOND = timedelta(seconds=1)
 TENANT_OF_30_CHARACTERS = TenantId("ten_" + ulid(NOON, bytes(range(10))))
@@ -43,7 +47,7 @@ def live(cloud: Cloud, job: Job, request: bytes) -> WriteMeter:
     """Lead a job through its life as the functions do, and return what that cost."""
     client = cloud.dynamodb()
     meter = WriteMeter(client, cloud.dynamodb())
-    jobs = DynamoDBJobStore(client, TABLE)
+    jobs = DynamoDBJobStore(client, TABLE, DICE)
     contents = AwsContentStore(client, TABLE, cloud.s3, BUCKET)
 
     job = replace(job, request=inline(REQUEST_KEY, request))
@@ -133,7 +137,7 @@ def largest_end_of(claimed: Job) -> Job:
 
 @given(job=fresh_jobs())
 def test_a_job_with_room_stays_within_one_write_unit_until_it_is_completed(job: Job) -> None:
-    store = DynamoDBJobStore(Cloud().dynamodb(), TABLE)
+    store = DynamoDBJobStore(Cloud().dynamodb(), TABLE, DICE)
     if not store.has_room_for(job):
         return
     claimed = job.claimed(NOON + SECOND, LEASE_MARGIN)

@@ -60,7 +60,7 @@ def job_store(table: str) -> JobStore:
     """Return where jobs are kept."""
     from relay.adapters.dynamodb_jobs import DynamoDBJobStore
 
-    return DynamoDBJobStore(clients.dynamodb(), table)
+    return DynamoDBJobStore(clients.dynamodb(), table, dice())
 
 
 def event_store(table: str) -> EventStore:

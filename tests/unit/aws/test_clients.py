@@ -32,8 +32,9 @@ def test_a_client_is_made_once_and_gives_up_in_time(make: Callable[[], Any]) -> 
     config: Any = client.meta.config
     assert make() is client
     assert config.connect_timeout == 1
-    assert config.read_timeout <= 20
-    assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+    assert config.retries["mode"] == "standard"
+    assert config.retries["total_max_attempts"] in {2, 3}
+    assert config.read_timeout * config.retries["total_max_attempts"] <= 60
 
 
 def test_links_to_the_bucket_are_signed_with_version_4() -> None:

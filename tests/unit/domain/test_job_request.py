@@ -148,7 +148,6 @@ ROLES = "must be one of assistant, system, tool, user"
         ({"stream": True}, "stream", "belongs to the job, beside body, not in it"),
         ({"stream": False}, "stream", "belongs to the job, beside body, not in it"),
         ({"model": ""}, "model", "must be the name of a model"),
-        ({"model": None}, "model", "must be the name of a model"),
         ({"model": 7}, "model", "must be the name of a model"),
         ({"model": "m" * 257}, "model", "must be the name of a model"),
         ({"temperature": -0.1}, "temperature", "must be from 0 to 2"),
@@ -255,6 +254,12 @@ def test_what_the_body_says_itself_is_kept() -> None:
     body = {"messages": MESSAGES, "model": "m", "max_tokens": None, "temperature": 0, "top_k": [1]}
 
     assert json.loads(check(submission(body), ALL_DEFAULTS).body) == body
+
+
+def test_a_model_that_is_null_is_the_default_one() -> None:
+    body = json.loads(check(submission({"messages": MESSAGES, "model": None})).body)
+
+    assert body["model"] == "mistral-small-latest"
 
 
 def test_defaults_that_are_unset_are_not_sent() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from functions.worker.run_job import BLOCKED_WAIT_MIN, LOOK_AGAIN_AFTER, RECORDING_TIME
 from relay.adapters.sqs_queue import VISIBILITY_MAX
+from relay.domain.answer import Answer
 from relay.domain.backoff import IN_PLACE_BUDGET
 from relay.domain.errors import UnavailableError
 from relay.domain.job import DEADLINE_MAX, LEASE_MARGIN, ErrorCode, JobStatus, StatusReason
-from relay.domain.upstream import Answer
 from tests.fakes.clock import NOON
 from tests.fakes.dice import FakeDice, LoadedDice
 from tests.fakes.examples import BODY, a_job

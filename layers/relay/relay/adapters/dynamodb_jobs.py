@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from relay.aws.errors import aws_errors_translated, row_before
 from relay.aws.job_row import from_row, key_of, to_row
 from relay.aws.update import is_done, update_of
-from relay.aws.values import WRITE_UNIT_BYTES, size_of, to_item
+from relay.aws.values import WRITE_UNIT_BYTES, size_of, to_item, to_value
 from relay.aws.wheel_row import hint_row
 from relay.domain.errors import (
     AlreadyExistsError,
@@ -19,20 +19,23 @@ from relay.domain.errors import (
 from relay.domain.ids import JobId, TenantId
 from relay.domain.job import Job
 from relay.domain.moments import to_milliseconds
+from relay.ports import Dice
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ROW_GROWTH_BYTES = 300
 """What a row gains at most from its submission to its completion: see the write units' test."""
+HOLDER_BYTES = 8
 
 
 class DynamoDBJobStore:
     """Jobs, one row each, with the request in the same row where both fit one write unit."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table: str, dice: Dice) -> None:
         self._client = client
         self._table = table
+        self._dice = dice
 
     def has_room_for(self, job: Job) -> bool:
         """Tell whether each write of the job's life stays within one write unit."""
@@ -70,7 +73,11 @@ class DynamoDBJobStore:
     def claim(
         self, tenant_id: TenantId, job_id: JobId, *, at: datetime, lease_margin: timedelta
     ) -> Job:
-        """Claim in one conditional write; what it was before is read from the failure only."""
+        """Claim in one conditional write; what it was before is read from the failure only.
+
+        ``holder`` tells a claim of ours that was made and not heard of from a rival's.
+        """
+        holder = self._dice.randomness(HOLDER_BYTES)
         is_due = "#status = :queued AND (attribute_not_exists(ready_at) OR ready_at <= :at)"
         is_abandoned = "#status = :in_progress AND lease_until < :at"
         is_in_time = "deadline > :at"
@@ -81,8 +88,8 @@ class DynamoDBJobStore:
                     TableName=self._table,
                     Key=key_of(tenant_id, job_id),
                     UpdateExpression=(
-                        "SET #status = :in_progress, lease_until = timeout_ms + :lease_base,"
-                        " changed_at = :at,"
+                        "SET #status = :in_progress, holder = :holder, changed_at = :at,"
+                        " lease_until = timeout_ms + :lease_base,"
                         " started_at = if_not_exists(started_at, :at), attempts = attempts + :one,"
                         " fence = fence + :one, version = version + :one"
                         " REMOVE ready_at, status_reason"
@@ -97,6 +104,7 @@ class DynamoDBJobStore:
                             ":in_progress": "in_progress",
                             ":at": to_milliseconds(at),
                             ":lease_base": to_milliseconds(at + lease_margin),
+                            ":holder": holder,
                             ":one": 1,
                         }
                     ),
@@ -107,7 +115,9 @@ class DynamoDBJobStore:
             row = row_before(error)
             if row is None:
                 raise NotFoundError(job_id) from error
-            raise JobNotClaimableError(from_row(row)) from error
+            if row.get("holder") != to_value(holder):
+                raise JobNotClaimableError(from_row(row)) from error
+            return from_row(row)
         return from_row(changed["Attributes"])
 
     def save(self, before: Job, after: Job) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from relay.aws.errors import aws_errors_translated
+from relay.domain.errors import UnavailableError
 from relay.ports import Clock
 
 if TYPE_CHECKING:
@@ -27,10 +28,19 @@ class SecretsManagerSecret:
         self._read_at: datetime | None = None
 
     def text(self) -> str:
-        """Return the secret, read anew once it is older than five minutes."""
+        """Return the secret, without white space around it, read anew once it is too old.
+
+        An outage of Secrets Manager leaves in force what was read last: should that have been
+        replaced meanwhile, whoever it is shown to says so.
+        """
         now = self._clock.now()
         if self._read_at is None or now - self._read_at >= KEPT_FOR:
-            with aws_errors_translated():
-                self._text = self._client().get_secret_value(SecretId=self._arn)["SecretString"]
+            try:
+                with aws_errors_translated():
+                    found = self._client().get_secret_value(SecretId=self._arn)
+                self._text = found["SecretString"].strip()
+            except UnavailableError:
+                if self._read_at is None:
+                    raise
             self._read_at = now
         return self._text

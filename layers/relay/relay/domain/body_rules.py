@@ -31,7 +31,7 @@ def check_body(endpoint: Endpoint, body: Mapping[str, Any]) -> list[FieldError]:
     ]
     if "stream" in body:
         errors.append(FieldError("#/body/stream", "belongs to the job, beside body, not in it"))
-    if "model" in body and not _is_name(body["model"]):
+    if body.get("model") is not None and not _is_name(body["model"]):
         errors.append(FieldError("#/body/model", "must be the name of a model"))
     if endpoint in _WITH_MESSAGES:
         errors += _check_messages(body.get("messages"))
@@ -115,13 +115,13 @@ def with_defaults(
     """
     facts = FACTS[endpoint]
     filled = dict(body)
-    if facts.takes_model:
-        filled.setdefault("model", facts.model_default or model)
+    if facts.takes_model and filled.get("model") is None:
+        filled["model"] = facts.model_default or model
     numbers = {
         "max_tokens": max_tokens if facts.generates else None,
         "temperature": temperature if facts.takes_temperature else None,
     }
     for name, value in numbers.items():
         if value is not None:
-            filled.setdefault(name, value)
+            filled.setdefault(name, value)  # a null of the body's own means none, and stays
     return filled
