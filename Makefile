@@ -104,6 +104,10 @@ e2e: setup ## The promises, kept by the running local stack (started if it is no
 check: ## All that CI runs, in the order that fails fastest
 	@.ci/run
 
+.PHONY: openapi
+openapi: setup ## Make the API's description anew from its routes
+	@$(BIN)/python -m tools.openapi
+
 .PHONY: bench
 bench: setup ## The benchmarks, as one table
 	@$(BIN)/python -m benchmarks

@@ -11,6 +11,8 @@ from relay.domain.job import Job
 from relay.domain.job_view import RESULT_BYTES_MAX, JobView, full_view
 
 LINK_LIFETIME = timedelta(minutes=15)
+TIME_TO_ANSWER = timedelta(seconds=4)
+"""Kept free of waiting: the last look, the result, and a try or two more than they should take."""
 _FIRST_LOOK = timedelta(milliseconds=100)
 _LOOKS_GROW_BY = 1.5
 _LOOKS_APART_MAX = timedelta(seconds=1)
@@ -36,7 +38,7 @@ def job_when_done(job: Job, request: Request, services: Services) -> Job:
     look costs one read.
     """
     clock = services.clock
-    until = clock.now() + request.wait()
+    until = min(clock.now() + request.wait(), request.answer_by - TIME_TO_ANSWER)
     pause = _FIRST_LOOK
     while not job.status.is_final and (left := until - clock.now()) > timedelta(0):
         clock.wait(min(pause, left))

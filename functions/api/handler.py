@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 from functions.api.http import Request, Response
 from functions.api.problems import MEDIA_TYPE, Problem
@@ -15,13 +16,24 @@ from relay.telemetry import Fact, WideLog, in_milliseconds
 _BY_KEY = {route.key: route for route in ROUTES}
 
 
-def make_handler(services: Services, log: WideLog) -> Callable[[Mapping[str, Any], object], Any]:
+class LambdaContext(Protocol):
+    """What the handler needs of Lambda's context."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how much time the invocation has left."""
+        ...
+
+
+def make_handler(
+    services: Services, log: WideLog
+) -> Callable[[Mapping[str, Any], LambdaContext], Any]:
     """Return the Lambda handler."""
 
-    def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
+    def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         """Answer one request, whatever happens."""
-        request = Request(event)
         began = services.clock.now()
+        left = timedelta(milliseconds=context.get_remaining_time_in_millis())
+        request = Request(event, began + left)
         error: BaseException | None = None
         try:
             response = _answer(request, services)

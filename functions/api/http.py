@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -35,9 +35,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. Header names are lower case."""
+    """A request. Header names are lower case. ``answer_by`` is when the invocation must end."""
 
     event: Mapping[str, Any]
+    answer_by: datetime
 
     @property
     def id(self) -> str:

@@ -34,7 +34,9 @@ handle = make_handler(
             max_tokens=int(_max_tokens) if _max_tokens else None,
             temperature=float(_temperature) if _temperature else None,
         ),
-        egress_policy=bootstrap.egress_policy(allow_loopback_http=_settings.is_local_stack),
+        egress_policy=bootstrap.egress_policy(
+            allow_loopback_http=_settings.is_local_stack, own_url=_settings.public_api_url
+        ),
         request_bytes_max=_settings.max_request_bytes,
         public_url=_settings.public_api_url.rstrip("/"),
     ),

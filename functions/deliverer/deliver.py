@@ -24,6 +24,7 @@ from relay.ports import (
     Secret,
     WebhookSender,
 )
+from relay.use_cases.insisting import Insist
 
 LOOK_AGAIN_AFTER = timedelta(seconds=30)
 """For a delivery whose row could not be read or written, or is in other hands."""
@@ -70,8 +71,10 @@ class Deliver:
         except DeliveryNotClaimableError as refused:
             return _not_now(message, refused.delivery, at)
         after = await self._attempt(claimed)
+        insist = Insist(clock=self.clock, dice=self.dice, offload=self.offload)
+        until = claimed.lease_until or claimed.next_attempt_at
         try:
-            await self.offload(self.deliveries.save, claimed, after)
+            await insist(until, self.deliveries.save, claimed, after)
         except LostLeaseError:
             later = self.clock.now() + LOOK_AGAIN_AFTER
             return Outcome(result="lost", message=message, delivery=claimed, look_again_at=later)

@@ -8,7 +8,7 @@ from functions.deliverer.deliver import LOOK_AGAIN_AFTER, Deliver, Outcome
 from relay.domain.ids import DeliveryId
 from relay.domain.messages import DeliveryMessage, read_delivery_message
 from relay.ports import Clock, Visibility
-from relay.postponing import postpone
+from relay.postponing import batch_response, postpone
 from relay.telemetry import Fact, WideLog, in_milliseconds
 
 _NOTHING = DeliveryMessage("", DeliveryId(""))
@@ -43,7 +43,8 @@ def make_handler(
         for outcome in outcomes:
             log.line("delivery.attempted", _facts(outcome), outcome.error)
         looks = [outcome.look_again_at for outcome in outcomes]
-        return postpone(records, looks, visibility=visibility, at=clock.now(), log=log)
+        postpone(records, looks, visibility=visibility, at=clock.now(), log=log)
+        return batch_response(records, looks)
 
     return handle
 

@@ -16,7 +16,11 @@ handle = make_handler(
         deliveries=bootstrap.delivery_store(_settings.table_name),
         jobs=bootstrap.job_store(_settings.table_name),
         contents=bootstrap.content_store(_settings.table_name, _settings.bucket_name),
-        sender=bootstrap.webhook_sender(allow_loopback_http=_settings.is_local_stack),
+        sender=bootstrap.webhook_sender(
+            bootstrap.egress_policy(
+                allow_loopback_http=_settings.is_local_stack, own_url=_settings.public_api_url
+            )
+        ),
         master_secret=bootstrap.secret(_settings.webhook_master_secret_arn),
         clock=_clock,
         dice=bootstrap.dice(),

@@ -9,7 +9,7 @@ from functions.worker.run_job import LOOK_AGAIN_AFTER, Outcome, RunJob
 from relay.domain.ids import JobId, TenantId
 from relay.domain.messages import JobMessage, read_job_message
 from relay.ports import Clock, Visibility
-from relay.postponing import postpone
+from relay.postponing import batch_response, postpone
 from relay.telemetry import Fact, WideLog, in_milliseconds
 
 _NOBODY = JobMessage(TenantId(""), JobId(""))
@@ -33,6 +33,19 @@ def make_handler(
     """Return the Lambda handler."""
 
     async def run_one(record: Mapping[str, Any], ends_at: datetime) -> Outcome:
+        """Run one record's job; what must come back is postponed now, not after the slowest."""
+        outcome = await outcome_of(record, ends_at)
+        await run_job.offload(
+            postpone,
+            [record],
+            [outcome.look_again_at],
+            visibility=visibility,
+            at=clock.now(),
+            log=log,
+        )
+        return outcome
+
+    async def outcome_of(record: Mapping[str, Any], ends_at: datetime) -> Outcome:
         message = _NOBODY
         try:
             message = read_job_message(record["body"])
@@ -55,8 +68,7 @@ def make_handler(
         duration = clock.now() - began
         for outcome in outcomes:
             log.line("job.attempted", _facts(outcome, duration), outcome.error)
-        looks = [outcome.look_again_at for outcome in outcomes]
-        return postpone(records, looks, visibility=visibility, at=clock.now(), log=log)
+        return batch_response(records, [outcome.look_again_at for outcome in outcomes])
 
     return handle
 

@@ -4,8 +4,7 @@ What waits is said with ``Outcome.look_again_at``: the message comes back then. 
 message has done its work and may go.
 """
 
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,19 +19,25 @@ from relay.domain.errors import (
     NotFoundError,
     UnavailableError,
 )
-from relay.domain.job import LEASE_MARGIN, Job, StatusReason
+from relay.domain.job import LEASE_MARGIN, ErrorCode, Job, StatusReason
 from relay.domain.messages import JobMessage
 from relay.domain.prices import cost_of
-from relay.domain.upstream import Bad, Good, bad, judge
+from relay.domain.upstream import OPERATORS_REASONS, Bad, Good, bad, judge
 from relay.ports import Clock, ContentStore, Dice, JobStore, Mistral, Offload
+from relay.use_cases.insisting import Insist
 
 LOOK_AGAIN_AFTER = timedelta(seconds=60)
 """For a job whose row could not be read or written, or is in other hands."""
 RECORDING_TIME = timedelta(seconds=15)
 """What is kept free of a lease and of an invocation for writing down what came."""
 BLOCKED_WAIT_MIN = timedelta(minutes=1)
-"""Between two probes of a key or an account that Mistral refuses: only a person can mend those."""
-_BLOCKED = frozenset({StatusReason.INVALID_API_KEY, StatusReason.INSUFFICIENT_CREDITS})
+"""Between two probes of a key or an account that Mistral refuses: only a person can mend those.
+
+Longer than any wait in place, so such a job always leaves the invocation.
+"""
+
+
+_NOT_KEPT = bad(ErrorCode.INVALID_REQUEST, "The request is no longer kept.", may_retry=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,6 @@ class _Run:
 
     job: Job
     request: bytes
-    body: dict[str, Any]
     charged: int
     tries: int = 0
     waited: timedelta = timedelta(0)
@@ -110,7 +114,9 @@ class RunJob:
             request = await self.offload(self.contents.get, job, job.request)
         except UnavailableError as error:
             return await self._give_back(message, job, job.attempts - 1, error)
-        run = _Run(job=job, request=request, body=json.loads(request), charged=job.attempts - 1)
+        except NotFoundError:
+            return await self._fail(message, _Run(job=job, request=b"", charged=0), _NOT_KEPT)
+        run = _Run(job=job, request=request, charged=job.attempts - 1)
         while True:  # ends by the attempts, the waits in place, the lease or the invocation
             try:
                 verdict, answer = await self._attempt(run)
@@ -123,7 +129,7 @@ class RunJob:
             if verdict.waits_as is None or run.charged >= job.attempts_max:
                 return await self._fail(message, run, verdict)
             wait = self._wait(run, verdict, verdict.waits_as)
-            if not self._fits_in_place(run, wait, verdict.waits_as, ends_at):
+            if not self._fits_in_place(run, wait, ends_at):
                 return await self._release(message, run, verdict, verdict.waits_as)
             run.waited += wait
             await self.clock.sleep(wait)
@@ -131,9 +137,13 @@ class RunJob:
     async def _give_back(
         self, message: JobMessage, job: Job, charged: int, error: UnavailableError
     ) -> Outcome:
-        """End a claim in which Mistral could not be called, and charge no attempt for that."""
+        """End a claim in which Mistral could not be called, and charge no attempt for that.
+
+        The waits grow from claim to claim, so that no outage wears out the job's message.
+        """
         now = self.clock.now()
-        ready_at = min(now + LOOK_AGAIN_AFTER, job.deadline)
+        wait = full_jitter(job.fence, cap=RELEASED_CAP, chance=self.dice.chance())
+        ready_at = min(now + max(wait, LOOK_AGAIN_AFTER), job.deadline)
         released = job.released(
             now,
             ready_at=ready_at,
@@ -151,27 +161,27 @@ class RunJob:
         try:
             answer = await self.mistral.call(job.endpoint, run.request, time_limit=job.timeout)
         except MistralCallError as error:
+            if error.is_final:
+                return bad(error.code, str(error), may_retry=False), None
             return bad(error.code), None
-        return judge(job.endpoint, run.body, answer, at=self.clock.now()), answer
+        at = self.clock.now()
+        return judge(job.endpoint, answer, at=at, demands_tool_call=job.demands_tool_call), answer
 
     def _wait(self, run: _Run, verdict: Bad, reason: StatusReason) -> timedelta:
         """Return how long to wait before the next attempt, in place or out of it."""
         cap = IN_PLACE_CAP if run.waited < IN_PLACE_BUDGET else RELEASED_CAP
         wait = full_jitter(run.job.fence + run.tries - 1, cap=cap, chance=self.dice.chance())
-        if reason in _BLOCKED:
+        if reason in OPERATORS_REASONS:
             wait = max(wait, BLOCKED_WAIT_MIN)
         return max(wait, verdict.retry_after or wait)
 
-    def _fits_in_place(
-        self, run: _Run, wait: timedelta, reason: StatusReason, ends_at: datetime
-    ) -> bool:
+    def _fits_in_place(self, run: _Run, wait: timedelta, ends_at: datetime) -> bool:
         """Tell whether another attempt fits before the lease, the deadline and the invocation."""
         now = self.clock.now()
         lease_until = run.job.lease_until or now
         ready_at = now + wait
         return (
-            reason not in _BLOCKED
-            and run.waited + wait <= IN_PLACE_BUDGET
+            run.waited + wait <= IN_PLACE_BUDGET
             and ready_at + run.job.timeout + RECORDING_TIME <= min(lease_until, ends_at)
             and ready_at < run.job.deadline
         )
@@ -183,15 +193,12 @@ class RunJob:
         job = run.job
         model = good.model_used or job.model
         result = await self._insist(job, self.contents.put, job, result_key(job.fence), answer.body)
-        is_annotated = any("annotation_format" in name for name in run.body)
         completed = job.completed(
             self.clock.now(),
             result=result,
             model_used=model,
             usage=good.usage,
-            cost=cost_of(model, good.usage, annotated=is_annotated)
-            if model and good.usage
-            else None,
+            cost=cost_of(model, good.usage, annotated=job.annotates_pages),
             attempts=run.charged + 1,
         )
         await self._insist(job, self.jobs.save, job, completed)
@@ -222,21 +229,8 @@ class RunJob:
         return Outcome(result="released", message=message, job=released, look_again_at=ready_at)
 
     async def _insist[T](self, job: Job, write: Callable[..., T], *arguments: Any) -> T:
-        """Write again while the lease lasts: what Mistral answered has been paid for."""
-        tries = 1
-        while True:
-            try:
-                return await self._offloaded(write, *arguments)
-            except UnavailableError:
-                pause = full_jitter(tries, cap=IN_PLACE_CAP, chance=self.dice.chance())
-                if self.clock.now() + pause >= (job.lease_until or job.deadline):
-                    raise
-                await self.clock.sleep(pause)
-                tries += 1
-
-    async def _offloaded[T](self, function: Callable[..., T], *arguments: Any) -> T:
-        call: Callable[..., Awaitable[T]] = self.offload
-        return await call(function, *arguments)
+        insist = Insist(clock=self.clock, dice=self.dice, offload=self.offload)
+        return await insist(job.lease_until or job.deadline, write, *arguments)
 
     def _again(self, result: str, message: JobMessage, job: Job) -> Outcome:
         later = self.clock.now() + LOOK_AGAIN_AFTER

@@ -209,7 +209,7 @@ class JobStoreContract:
                 completed(held, usage=None, cost=None, model_used=None), id="nothing known"
             ),
             pytest.param(held.failed(NOON, error=SOME_ERROR, attempts=1), id="failed"),
-            pytest.param(held.expired(NOON, attempts=0), id="expired"),
+            pytest.param(held.expired(NOON), id="expired"),
             pytest.param(held.spent(NOON), id="spent"),
             pytest.param(waiting, id="released"),
         ],

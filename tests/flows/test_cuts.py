@@ -97,7 +97,6 @@ def test_a_history_without_trouble_meets_every_port() -> None:
         "secrets.get",
         "webhooks.post",
         "deliveries.save",
-        "deliveries.postpone",
     }
 
 

@@ -6,15 +6,12 @@ test makes trouble.
 """
 
 import asyncio
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, override
 
 from functions.api.handler import make_handler as make_api
-from functions.api.routes import ROUTES
 from functions.api.services import Services
 from functions.authorizer.handler import make_handler as make_authorizer
 from functions.deliverer.deliver import Deliver
@@ -53,6 +50,7 @@ from tests.fakes.table_stream import stream_event
 from tests.fakes.trouble import Crash
 from tests.fakes.webhook_sender import FakeWebhookSender
 from tests.fakes.webhook_sender import Script as SubscriberScript
+from tests.flows.gateway import SERVER_ERROR, Gateway, Reply
 
 API_URL = "https://relay.example.com"
 MASTER_SECRET = "canary-master-secret"
@@ -106,24 +104,6 @@ class RememberingQueue(InMemoryQueue):
         self.sent.append(body)
         for _ in range(self.copies):
             super().send_text(body, group=group, attributes=attributes)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What a client gets."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    text: str = ""
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-
-# The gateway's own answers, which look like none of ours.
-_UNAUTHORIZED = Reply(401, text='{"message":"Unauthorized"}')
-_SERVER_ERROR = Reply(500, text='{"message":"Internal Server Error"}')
 
 
 class LambdaContext:
@@ -187,8 +167,10 @@ class World:
 
     def _wire(self) -> None:
         """Do what each function's ``main`` does."""
-        self._authorize = make_authorizer(self.keys, self.logs["authorizer"])
-        self._api = make_api(self._services(), self.logs["api"])
+        self._gateway = Gateway(
+            authorize=make_authorizer(self.keys, self.logs["authorizer"]),
+            answer=make_api(self._services(), self.logs["api"]),
+        )
         self._work = make_worker(
             RunJob(
                 jobs=self.jobs,
@@ -261,52 +243,15 @@ class World:
 
     # ------------------------------------------------------------ what clients do
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        key: str | None = KEY,
-        headers: Mapping[str, str] | None = None,
-    ) -> Reply:
-        """Send a request through the gateway. Without a key there it ends."""
-        route, parameters = _match(method, path)
-        given = {"content-type": "application/json"} | dict(headers or {})
-        if key is not None:
-            given["authorization"] = f"Bearer {key}"
-        context: dict[str, Any] = {
-            "requestId": f"request-{len(self.replies) + 1}",
-            "http": {"method": method, "path": path},
-        }
-        event = {
-            "routeKey": route,
-            "rawPath": path,
-            "headers": given,
-            "pathParameters": parameters,
-            "requestContext": context,
-            "body": None if body is None else json.dumps(body),
-            "isBase64Encoded": False,
-        }
-        reply = _SERVER_ERROR
+    def request(self, method: str, path: str, body: Any = None, **more: Any) -> Reply:
+        """Send a request, as one of our own tenant's clients unless another ``key`` is given."""
+        reply = SERVER_ERROR
         try:
-            reply = self._answer(event)
+            reply = self._gateway.request(method, path, body, **({"key": KEY} | more))
         except Crash:
             self.crashes += 1
         self.replies.append(reply)
         return reply
-
-    def _answer(self, event: dict[str, Any]) -> Reply:
-        if event["routeKey"] not in _OPEN:
-            if "authorization" not in event["headers"]:
-                return _UNAUTHORIZED
-            try:
-                allowed = self._authorize(event, LambdaContext())
-            except UnavailableError:
-                return _SERVER_ERROR
-            event["requestContext"]["authorizer"] = {"lambda": allowed["context"]}
-        answer = self._api(event, LambdaContext())
-        return Reply(answer["statusCode"], answer["headers"], answer["body"])
 
     def submit(self, job: Mapping[str, Any] | None = None, **more: Any) -> JobId:
         """Submit a job that is accepted, and return its id."""
@@ -428,22 +373,6 @@ class World:
     def dead_letters(self) -> list[str]:
         dead = [message for queue in self._queues().values() for message in queue.dead]
         return [message.body for message in (*dead, *self.unpublished.messages)]
-
-
-_OPEN = {route.key for route in ROUTES if route.scope is None} | {"$default"}
-
-
-def _match(method: str, path: str) -> tuple[str, dict[str, str]]:
-    """Return the route that the gateway finds for a request, and what its path names."""
-    parts = path.split("/")
-    for route in ROUTES:
-        pattern = route.path.split("/")
-        if route.method != method or len(pattern) != len(parts):
-            continue
-        named = {p.strip("{}"): part for p, part in zip(pattern, parts, strict=True) if "{" in p}
-        if all(p == part or "{" in p for p, part in zip(pattern, parts, strict=True)):
-            return route.key, named
-    return "$default", {}
 
 
 def _is_due(queue: InMemoryQueue, at: datetime) -> bool:

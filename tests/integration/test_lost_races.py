@@ -150,6 +150,18 @@ class TestJobs:
 
         assert claimed == a_job(attempts_max=1).claimed(NOON, LEASE_MARGIN)
 
+    def test_a_claim_that_was_not_heard_of_before_the_job_ended_is_not_ours_any_more(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        client = cloud.dynamodb()
+        rival.submit(a_job())
+        mine = DynamoDBJobStore(client, TABLE, FakeDice(7))
+        claimed = claim(DynamoDBJobStore(client, TABLE, FakeDice(7)), a_job())
+        rival.save(claimed, completed(claimed))
+
+        with pytest.raises(JobNotClaimableError):
+            claim(mine, a_job())
+
     def test_a_submission_whose_answer_never_came_may_be_done_again(
         self, cloud: Cloud, rival: DynamoDBJobStore
     ) -> None:

@@ -22,10 +22,13 @@ type Respond = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
 
 
 def mistral(
-    respond: Respond | None = None, *, base_url: str = "https://mistral.invalid"
+    respond: Respond | None = None,
+    *,
+    base_url: str = "https://mistral.invalid",
+    key: str = "a-mistral-key",
 ) -> HttpMistral:
     transport = httpx.MockTransport(respond) if respond else None
-    return HttpMistral(base_url, FakeSecret("a-mistral-key"), offload, transport)
+    return HttpMistral(base_url, FakeSecret(key), offload, transport)
 
 
 def call(api: HttpMistral, *, time_limit: timedelta = LONG) -> Answer:
@@ -224,3 +227,16 @@ def test_the_key_is_read_for_each_call_so_that_a_new_one_takes_effect() -> None:
     asyncio.run(call_twice())
 
     assert keys == ["Bearer old", "Bearer new"]
+
+
+@pytest.mark.parametrize("key", ["", "two\nlines", "with space", "typographic\u2019s"])
+def test_a_key_that_no_header_can_carry_is_a_wrong_key_and_not_a_failed_attempt(key: str) -> None:
+    """It was taken for a failed connection, which burnt every job's attempts."""
+
+    async def respond(_: httpx.Request) -> httpx.Response:
+        raise AssertionError("nothing may be sent")
+
+    with pytest.raises(MistralCallError) as failure:
+        call(mistral(respond, key=key))
+
+    assert failure.value.code is ErrorCode.INVALID_API_KEY

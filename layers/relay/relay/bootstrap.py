@@ -5,8 +5,9 @@ what a cold start costs is decided here.
 """
 # ruff: noqa: PLC0415
 
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from relay.adapters.system_clock import SystemClock
 from relay.adapters.system_dice import SystemDice
@@ -29,6 +30,9 @@ from relay.ports import (
     WebhookSender,
 )
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 
 @cache
 def clock() -> Clock:
@@ -46,7 +50,16 @@ async def offload(function: Any, *arguments: Any, **named: Any) -> Any:
     """Run a blocking call in a thread, beside the event loop."""
     import asyncio
 
-    return await asyncio.to_thread(function, *arguments, **named)
+    call = partial(function, *arguments, **named)
+    return await asyncio.get_running_loop().run_in_executor(_threads(), call)
+
+
+@cache
+def _threads() -> "Executor":
+    """Return as many threads as a batch has records, and a few more: Python's own are six."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(clients.CONNECTIONS_MAX, thread_name_prefix="offload")
 
 
 def content_store(table: str, bucket: str) -> ContentStore:
@@ -119,17 +132,20 @@ def mistral(base_url: str, key: Secret) -> Mistral:
     return HttpMistral(base_url, key, offload)
 
 
-def egress_policy(*, allow_loopback_http: bool) -> EgressPolicy:
-    """Return what may be posted to. Plain HTTP to this machine is for the local stack alone."""
-    return EgressPolicy(allow_loopback_http=allow_loopback_http)
+def egress_policy(*, allow_loopback_http: bool, own_url: str = "") -> EgressPolicy:
+    """Return what may be posted to: not ourselves, and only on the local stack this machine."""
+    own = urlsplit(own_url).hostname
+    return EgressPolicy(
+        allow_loopback_http=allow_loopback_http,
+        forbidden_hosts=frozenset({own} if own and not allow_loopback_http else ()),
+    )
 
 
-def webhook_sender(*, allow_loopback_http: bool) -> WebhookSender:
+def webhook_sender(policy: EgressPolicy) -> WebhookSender:
     """Return the guarded way out to subscribers."""
     from relay.adapters.pinned_network import PinnedBackend
     from relay.adapters.webhook_http import HttpWebhookSender
 
-    policy = egress_policy(allow_loopback_http=allow_loopback_http)
     return HttpWebhookSender(policy, PinnedBackend(policy), now=clock().now)
 
 

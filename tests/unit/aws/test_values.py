@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.aws.update import is_done, update_of
-from relay.aws.values import from_item, from_value, size_of, to_item, to_value
+from relay.aws.values import from_item, from_value, known, size_of, to_item, to_value
+from relay.domain.usage import Usage
 
 leaves = st.text() | st.integers(-(10**37), 10**37) | st.booleans() | st.binary()
 values = st.recursive(
@@ -97,3 +98,7 @@ def test_an_update_is_done_where_the_row_says_so(row: dict[str, Any] | None, *, 
     old, new = {"a": {"N": "1"}, "gone": {"N": "1"}}, {"a": {"N": "2"}}
 
     assert is_done(row, old, new) is done
+
+
+def test_fields_that_newer_code_wrote_are_left_out() -> None:
+    assert known(Usage, {"prompt_tokens": 1, "dreams": 7}) == {"prompt_tokens": 1}

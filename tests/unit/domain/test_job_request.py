@@ -370,3 +370,33 @@ def test_whatever_is_submitted_is_taken_or_refused(body: Any, endpoint: Endpoint
         return
 
     assert json.loads(checked.body).items() >= body.items()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "pointer"),
+    [
+        ("/v1/ocr", {"document": {"type": "file", "file_id": "f"}}, "#/body/document/file_id"),
+        (
+            "/v1/chat/completions",
+            {"messages": [{"role": "user", "content": [{"type": "file", "file_id": "f"}]}]},
+            "#/body/messages/0/content/0/file_id",
+        ),
+        (
+            "/v1/chat/completions",
+            {"messages": MESSAGES, "tools": [{"type": "document_library", "library_ids": ["l"]}]},
+            "#/body/tools/0/type",
+        ),
+        (
+            "/v1/chat/completions",
+            {"messages": MESSAGES, "tools": [{"type": "connector", "connector_id": "c"}]},
+            "#/body/tools/0/type",
+        ),
+    ],
+)
+def test_what_is_kept_at_mistral_cannot_be_named_since_nothing_says_whose_it_is(
+    endpoint: str, body: dict[str, Any], pointer: str
+) -> None:
+    with pytest.raises(InvalidSubmissionError) as refusal:
+        check(json.dumps({"endpoint": endpoint, "body": body}).encode())
+
+    assert [error.pointer for error in refusal.value.errors] == [pointer]

@@ -111,8 +111,11 @@ def test_no_more_is_cached_than_was_sent() -> None:
     )
 
 
-def test_a_batch_costs_half() -> None:
-    assert cost_of("mistral-large-2512", used(MILLION, MILLION), lane="batch") == Money(Decimal(1))
+def test_what_mistral_did_not_count_has_no_cost_rather_than_none_to_pay() -> None:
+    assert cost_of("mistral-small-latest", Usage()) is None
+    assert cost_of("mistral-small-latest", Usage(prompt_tokens=5)) is None
+    assert cost_of("mistral-ocr-latest", Usage(prompt_tokens=5)) is None
+    assert cost_of("mistral-small-latest", None) is None
 
 
 @pytest.mark.parametrize("model", ["", "open-mixtral-8x7b", "ft:mistral-small-latest:mine"])
@@ -121,7 +124,7 @@ def test_an_unknown_model_has_no_price_rather_than_none_to_pay(model: str) -> No
 
 
 def test_a_call_that_used_nothing_costs_nothing() -> None:
-    assert cost_of("mistral-small-latest", Usage()) == Money(Decimal(0))
+    assert cost_of("mistral-small-latest", used(0, 0)) == Money(Decimal(0))
 
 
 @given(tokens, tokens, tokens, tokens)

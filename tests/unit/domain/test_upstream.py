@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.answer import Answer, first_tool_calls, output_text
+from relay.domain.body_rules import demands_tool_call
 from relay.domain.endpoints import FACTS, Endpoint
 from relay.domain.job import ErrorCode, StatusReason, UpstreamError
 from relay.domain.upstream import RETRY_AFTER_TAKEN_MAX, Bad, Good, bad, judge
@@ -27,7 +28,7 @@ def answer(status: int, body: Any, **headers: str) -> Answer:
 
 
 def verdict(given_answer: Answer, request: dict[str, Any] | None = None) -> Good | Bad:
-    return judge(CHAT, request or {}, given_answer, at=NOON)
+    return judge(CHAT, given_answer, at=NOON, demands_tool_call=demands_tool_call(request or {}))
 
 
 def refused(given_answer: Answer) -> Bad:
@@ -52,7 +53,10 @@ EXTRA_FIELD = [{"type": "extra_forbidden", "loc": ["body", "x"], "msg": "Extra",
 RECORDED = [
     pytest.param(
         answer(401, {"detail": "Invalid API Key"}),
-        ErrorCode.INVALID_API_KEY, "Invalid API Key", None, id="bad key",
+        ErrorCode.INVALID_API_KEY,
+        "Mistral refused this deployment's API key.",
+        None,
+        id="bad key",
     ),
     pytest.param(
         answer(402, b""),
@@ -228,8 +232,8 @@ def test_an_answer_needs_its_endpoints_list_and_nothing_else(endpoint: Endpoint)
     facts = FACTS[endpoint]
     body: dict[str, Any] = {facts.answer_key: [A_CHOICE] if facts.generates else []}
 
-    assert judge(endpoint, {}, answer(200, body), at=NOON) == Good(usage=None, model_used=None)
-    assert isinstance(judge(endpoint, {}, answer(200, {}), at=NOON), Bad)
+    assert judge(endpoint, answer(200, body), at=NOON) == Good(usage=None, model_used=None)
+    assert isinstance(judge(endpoint, answer(200, {}), at=NOON), Bad)
 
 
 @pytest.mark.parametrize(

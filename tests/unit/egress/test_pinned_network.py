@@ -233,7 +233,7 @@ def test_waiting_is_left_to_the_network_underneath() -> None:
 def test_the_default_resolver_asks_the_system_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
 
-    def getaddrinfo(host: object, port: object, *_: object) -> list[object]:
+    def getaddrinfo(host: object, port: object, **_: object) -> list[object]:
         asked.append((host, port))
         return [
             (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2606:4700:4700::1111", 443, 0, 0)),

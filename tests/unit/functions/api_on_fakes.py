@@ -1,7 +1,7 @@
 """The API's real handler on fakes. Every answer is checked against the published description."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from tests.fakes.contents import InMemoryContentStore
 from tests.fakes.dice import FakeDice
 from tests.fakes.examples import TENANT
 from tests.fakes.jobs import InMemoryJobStore
+from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.log import ReadableLog
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.seam import QUIET, Seam
@@ -70,13 +71,15 @@ class Api:
         clock: FakeClock | None = None,
         public_url: str = "",
         defaults: BodyDefaults | None = None,
+        invocation: timedelta = timedelta(seconds=29),
     ) -> None:
+        self.invocation = invocation
         self.clock = clock or FakeClock()
         self.jobs = InMemoryJobStore(seam)
         self.contents = InMemoryContentStore(seam)
         self.queue = InMemoryQueue(self.clock, seam, name="jobs")
         self.log = ReadableLog("api")
-        self._handle: Callable[[Mapping[str, Any], object], Any] = make_handler(
+        self._handle = make_handler(
             Services(
                 jobs=self.jobs,
                 contents=self.contents,
@@ -100,7 +103,7 @@ class Api:
 
     def handle(self, event: Mapping[str, Any]) -> HttpAnswer:
         """Answer an event as the gateway sends it."""
-        answer = self._handle(event, None)
+        answer = self._handle(event, FakeLambdaContext(self.invocation))
         assert answer.keys() == {"statusCode", "headers", "body"}
         _check_against_description(event["routeKey"], answer)
         return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"])

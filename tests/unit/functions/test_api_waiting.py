@@ -177,3 +177,13 @@ def test_a_defect_while_the_client_waits_is_still_500() -> None:
     api = Api(Trouble("jobs.get", RuntimeError("a defect")))
 
     assert api.submit(headers={"prefer": "wait=5"}).status == 500
+
+
+def test_no_answer_is_held_longer_than_the_invocation_lasts() -> None:
+    """A submission that took five seconds and then waited for 25 was cut off, and sent again."""
+    api = Api(invocation=timedelta(seconds=20))
+
+    answer = api.submit(headers={"prefer": "wait=25"})
+
+    assert answer.status == 202
+    assert api.clock.at - NOON <= timedelta(seconds=16)

@@ -226,11 +226,23 @@ def test_an_outage_before_the_post_is_looked_at_again_and_is_no_attempt(call: st
     assert len(deliverer.delivery.attempts) == len(deliverer.posts) == 1
 
 
-def test_an_outage_after_the_post_posts_the_same_again() -> None:
-    deliverer = Deliverer(seam=Trouble("deliveries.save", times=1))
+def test_an_outage_after_the_post_does_not_post_again_while_the_lease_lasts() -> None:
+    deliverer = Deliverer(seam=Trouble("deliveries.save", times=2))
+    deliverer.add()
+
+    assert deliverer.run() == []
+
+    assert len(deliverer.posts) == 1
+    assert deliverer.status == "delivered"
+
+
+def test_an_outage_that_outlasts_the_lease_posts_the_same_again() -> None:
+    trouble = Trouble("deliveries.save")
+    deliverer = Deliverer(seam=trouble)
     deliverer.add()
 
     assert len(deliverer.run()) == 1
+    trouble.end()
     deliverer.run_to_the_end()
 
     first, second = deliverer.posts

@@ -28,6 +28,7 @@ from tests.fakes.examples import (
     a_job_id,
     completed,
 )
+from tests.fakes.trouble import Trouble
 from tests.fakes.webhook_sender import answered
 from tests.unit.functions.deliverer_on_fakes import API_URL, MASTER_SECRET, Deliverer
 
@@ -212,8 +213,8 @@ def test_a_result_of_exactly_64_kib_is_told() -> None:
     assert "result_omitted" not in data
 
 
-def test_a_larger_result_is_omitted_and_says_so() -> None:
-    deliverer = Deliverer()
+def test_a_larger_result_is_not_even_read_but_omitted_and_that_is_said() -> None:
+    deliverer = Deliverer(seam=Trouble("contents.get"))
     deliverer.add(answer=chat_answer(RESULT_BYTES_MAX + 1))
 
     deliverer.run()

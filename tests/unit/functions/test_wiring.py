@@ -14,9 +14,11 @@ from relay.adapters.webhook_http import HttpWebhookSender
 from relay.aws import clients
 from relay.domain.egress import BlockedTargetError, check_url
 from relay.domain.webhook_exchange import WebhookFailure, WebhookRequest
+from tests.fakes.lambda_context import FakeLambdaContext
 from tests.unit.functions.test_config import REQUIRED
 
 FUNCTIONS = ("authorizer", "api", "worker", "publisher", "fanout", "deliverer")
+PRODUCTION = bootstrap.egress_policy(allow_loopback_http=False, own_url="https://api.example.com")
 QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x"
 CLIENTS: tuple[Any, ...] = (
@@ -59,7 +61,7 @@ BUILDERS: list[tuple[type, Callable[[], object]]] = [
     (ports.Visibility, lambda: bootstrap.visibility(QUEUE_URL)),
     (ports.Secret, lambda: bootstrap.secret(ARN)),
     (ports.Mistral, lambda: bootstrap.mistral("https://api.mistral.ai", bootstrap.secret(ARN))),
-    (ports.WebhookSender, lambda: bootstrap.webhook_sender(allow_loopback_http=False)),
+    (ports.WebhookSender, lambda: bootstrap.webhook_sender(PRODUCTION)),
     (ports.ChangeReader, bootstrap.change_reader),
 ]
 
@@ -114,7 +116,7 @@ def test_the_local_stack_lets_a_callback_point_to_this_machine() -> None:
 )
 def test_the_way_out_to_subscribers_that_runs_on_aws_refuses_what_it_must(url: str) -> None:
     """The last wall: nothing before it may be all that stands between a tenant and our network."""
-    sender = bootstrap.webhook_sender(allow_loopback_http=False)
+    sender = bootstrap.webhook_sender(PRODUCTION)
 
     answer = asyncio.run(sender.post(WebhookRequest(url, {}, b"{}")))
 
@@ -126,7 +128,7 @@ def test_the_way_out_to_subscribers_that_runs_on_aws_refuses_what_it_must(url: s
 def test_the_way_out_to_subscribers_dials_what_was_checked_and_asks_no_proxy() -> None:
     from relay.adapters.pinned_network import PinnedBackend  # noqa: PLC0415 - what it must be
 
-    sender = bootstrap.webhook_sender(allow_loopback_http=False)
+    sender = bootstrap.webhook_sender(PRODUCTION)
 
     assert isinstance(sender, HttpWebhookSender)
     assert isinstance(sender._backend, PinnedBackend)  # noqa: SLF001 - no other way to see it
@@ -162,7 +164,9 @@ def test_every_function_is_put_together_from_its_environment_alone(
 def test_the_api_answers_as_soon_as_it_is_put_together(deployed: Callable[..., Any]) -> None:
     event = {"routeKey": "GET /v1/health", "requestContext": {"requestId": "1"}}
 
-    answer = deployed("api", DEFAULT_MAX_TOKENS="7", DEFAULT_TEMPERATURE="0.5").handle(event, None)
+    answer = deployed("api", DEFAULT_MAX_TOKENS="7", DEFAULT_TEMPERATURE="0.5").handle(
+        event, FakeLambdaContext()
+    )
 
     assert answer["statusCode"] == 200
 
@@ -170,3 +174,11 @@ def test_the_api_answers_as_soon_as_it_is_put_together(deployed: Callable[..., A
 @pytest.mark.parametrize("function", ["publisher", "fanout"])
 def test_an_empty_batch_needs_nobody(function: str, deployed: Callable[[str], Any]) -> None:
     assert deployed(function).handle({"Records": []}, None) == {"batchItemFailures": []}
+
+
+def test_the_way_out_to_subscribers_does_not_lead_back_to_ourselves() -> None:
+    sender = bootstrap.webhook_sender(PRODUCTION)
+
+    answer = asyncio.run(sender.post(WebhookRequest("https://api.example.com/v1", {}, b"{}")))
+
+    assert answer.failure is WebhookFailure.BLOCKED_URL

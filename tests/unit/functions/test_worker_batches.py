@@ -53,9 +53,9 @@ def test_one_job_s_defect_touches_none_of_the_others() -> None:
     worker.add(a_job(id=a_job_id(2), request=poisoned))
     worker.add(a_job(id=a_job_id(3)))
 
-    assert worker.run() == ["jobs-message-2"]
+    assert worker.run() == []
 
-    assert [job.status for job in worker.jobs.all()] == ["completed", "in_progress", "completed"]
+    assert [job.status for job in worker.jobs.all()] == ["completed", "failed", "completed"]
 
 
 def test_an_unknown_exception_touches_none_of_the_others_and_tells_the_log_no_text() -> None:
@@ -120,7 +120,8 @@ def test_a_batch_that_is_done_reports_nothing_and_not_no_answer_at_all() -> None
     assert worker.handle(worker.queue.received(), Context(INVOCATION)) == {"batchItemFailures": []}
 
 
-def test_a_job_that_waits_comes_back_on_time_though_its_batch_took_longer() -> None:
+def test_a_job_that_waits_comes_back_on_time_though_its_batch_takes_longer() -> None:
+    """It was hidden only after the slowest job of its batch, ten minutes late at worst."""
     worker = Worker()
     worker.add(a_job(id=a_job_id(1)))
     worker.add(a_job(id=a_job_id(2)))
@@ -135,7 +136,7 @@ def test_a_job_that_waits_comes_back_on_time_though_its_batch_took_longer() -> N
     worker.mistral.script = script
     assert worker.run() == ["jobs-message-1"]
 
-    assert worker.comes_back_at == worker.clock.at
+    assert worker.comes_back_at == NOON + timedelta(seconds=15)
 
 
 def test_an_outage_of_the_queue_loses_no_message() -> None:

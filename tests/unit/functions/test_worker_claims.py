@@ -8,7 +8,7 @@ import pytest
 
 from functions.worker.run_job import LOOK_AGAIN_AFTER
 from relay.domain.answer import Answer
-from relay.domain.content import REQUEST_KEY, Content, Place
+from relay.domain.content import REQUEST_KEY, Content, Place, result_key
 from relay.domain.ids import JobId, TenantId
 from relay.domain.job import LEASE_MARGIN, ErrorCode, Job, JobStatus, StatusReason
 from relay.domain.messages import job_message
@@ -57,6 +57,8 @@ def test_a_job_whose_worker_is_gone_is_claimed_again_after_its_lease_and_charged
     assert worker.job.attempts == 2
     assert worker.job.fence == 2
     assert worker.job.started_at == NOON
+    assert worker.job.result is not None
+    assert worker.job.result.key == result_key(2)  # never where a late first worker would write
     assert len(worker.mistral.calls) == 1
 
 
@@ -89,7 +91,7 @@ def test_a_job_whose_every_worker_is_gone_fails_when_its_attempts_are_exhausted(
     assert worker.mistral.calls == []
 
 
-def test_a_job_whose_last_worker_is_gone_keeps_what_went_wrong_before() -> None:
+def test_a_job_whose_last_worker_is_gone_does_not_blame_what_went_wrong_before() -> None:
     released = (
         a_job(attempts_max=2)
         .claimed(NOON, LEASE_MARGIN)
@@ -108,7 +110,7 @@ def test_a_job_whose_last_worker_is_gone_keeps_what_went_wrong_before() -> None:
     worker.run()
 
     assert worker.job.error is not None
-    assert worker.job.error.message == SOME_ERROR.message
+    assert worker.job.error.message != SOME_ERROR.message
     assert worker.job.error.reason == "attempts_exhausted"
 
 
@@ -346,7 +348,8 @@ def test_a_job_whose_request_is_gone_ends_without_a_call() -> None:
 
     assert worker.job.status is JobStatus.FAILED
     assert worker.job.error is not None
-    assert worker.job.error.reason == "attempts_exhausted"
+    assert worker.job.error.message == "The request is no longer kept."
+    assert (worker.job.error.reason, worker.job.attempts) == (None, 0)
     assert worker.mistral.calls == []
 
 

@@ -87,15 +87,11 @@ def test_an_answer_that_counts_nothing_leaves_usage_and_cost_null() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "amount"),
-    [({}, "0.012"), ({"document_annotation_format": {"type": "json_schema"}}, "0.015")],
-    ids=["plain", "annotated"],
+    ("annotates_pages", "amount"), [(False, "0.012"), (True, "0.015")], ids=["plain", "annotated"]
 )
-def test_pages_cost_more_with_annotations(extra: dict[str, object], amount: str) -> None:
+def test_pages_cost_more_with_annotations(*, annotates_pages: bool, amount: str) -> None:
     worker = Worker(good(pages=[], model="mistral-ocr-latest", usage_info={"pages_processed": 3}))
-    body = json.dumps({"model": "mistral-ocr-latest", "document": {}, **extra}).encode()
-    job = a_job(endpoint=Endpoint.OCR, model="mistral-ocr-latest")
-    worker.add(a_job(endpoint=Endpoint.OCR, request=worker.contents.put(job, REQUEST_KEY, body)))
+    worker.add(a_job(endpoint=Endpoint.OCR, annotates_pages=annotates_pages))
 
     worker.run()
 

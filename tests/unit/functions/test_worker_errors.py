@@ -2,12 +2,10 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
 from relay.domain.answer import Answer
-from relay.domain.content import REQUEST_KEY
 from relay.domain.errors import MistralCallError
 from relay.domain.job import ErrorCode, JobStatus
 from tests.fakes.examples import a_job
@@ -194,20 +192,9 @@ def test_a_job_that_was_not_charged_completes_once_mistral_takes_it() -> None:
     assert worker.job.attempts == 1
 
 
-def with_tools(choice: object) -> dict[str, Any]:
-    tool = {"type": "function", "function": {"name": "f"}}
-    message = {"role": "user", "content": "x"}
-    return {"model": "m", "messages": [message], "tools": [tool], "tool_choice": choice}
-
-
-@pytest.mark.parametrize(
-    "choice", ["any", "required", {"type": "function", "function": {"name": "f"}}]
-)
-def test_an_answer_without_the_tool_call_that_was_demanded_is_an_attempt(choice: object) -> None:
+def test_an_answer_without_the_tool_call_that_was_demanded_is_an_attempt() -> None:
     worker = Worker(chat_answer("no call"))
-    body = json.dumps(with_tools(choice)).encode()
-    request = worker.contents.put(a_job(), REQUEST_KEY, body)
-    worker.add(a_job(request=request, attempts_max=2))
+    worker.add(a_job(demands_tool_call=True, attempts_max=2))
 
     worker.run_to_the_end()
 
@@ -218,11 +205,9 @@ def test_an_answer_without_the_tool_call_that_was_demanded_is_an_attempt(choice:
     assert len(worker.mistral.calls) == 2
 
 
-@pytest.mark.parametrize("choice", ["auto", "none", None])
-def test_an_answer_without_a_tool_call_is_good_where_none_was_demanded(choice: object) -> None:
+def test_an_answer_without_a_tool_call_is_good_where_none_was_demanded() -> None:
     worker = Worker(chat_answer("no call"))
-    body = json.dumps(with_tools(choice)).encode()
-    worker.add(a_job(request=worker.contents.put(a_job(), REQUEST_KEY, body)))
+    worker.add()
 
     worker.run()
 

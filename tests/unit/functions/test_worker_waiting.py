@@ -10,6 +10,7 @@ from functions.worker.run_job import BLOCKED_WAIT_MIN, LOOK_AGAIN_AFTER, RECORDI
 from relay.adapters.sqs_queue import VISIBILITY_MAX
 from relay.domain.answer import Answer
 from relay.domain.backoff import IN_PLACE_BUDGET
+from relay.domain.content import REQUEST_KEY
 from relay.domain.errors import UnavailableError
 from relay.domain.job import DEADLINE_MAX, LEASE_MARGIN, ErrorCode, JobStatus, StatusReason
 from tests.fakes.clock import NOON
@@ -32,6 +33,10 @@ def jobs_queue_receives_max() -> int:
 
 def test_a_lease_leaves_time_to_record_after_every_wait_in_place() -> None:
     assert LEASE_MARGIN > IN_PLACE_BUDGET + RECORDING_TIME
+
+
+def test_a_job_that_only_a_person_can_help_never_waits_in_place() -> None:
+    assert BLOCKED_WAIT_MIN > IN_PLACE_BUDGET
 
 
 def test_a_job_whose_store_is_out_is_not_looked_at_while_its_queue_hides_it_anyway() -> None:
@@ -317,3 +322,16 @@ def test_an_outage_where_requests_lie_ends_with_the_deadline_at_the_latest() -> 
 
     assert worker.job.status is JobStatus.EXPIRED
     assert worker.log.named("job.attempted")[0]["error_type"] == UnavailableError.__name__
+
+
+def test_a_day_without_the_request_wears_out_no_message_and_charges_nothing() -> None:
+    """At one receipt a minute the message went to the dead-letter queue after nine hours."""
+    worker = Worker(seam=Trouble("contents.get"))
+    worker.add(a_job(request=worker.contents.put(a_job(), REQUEST_KEY, BODY)))
+
+    receipts = worker.run_to_the_end()
+
+    assert worker.job.status is JobStatus.EXPIRED
+    assert worker.job.attempts == 0
+    assert worker.mistral.calls == []
+    assert receipts < 100

@@ -115,7 +115,8 @@ class DynamoDBJobStore:
             row = row_before(error)
             if row is None:
                 raise NotFoundError(job_id) from error
-            if row.get("holder") != to_value(holder):
+            is_ours = row.get("holder") == to_value(holder)
+            if not is_ours or row["status"] != to_value("in_progress"):
                 raise JobNotClaimableError(from_row(row)) from error
             return from_row(row)
         return from_row(changed["Attributes"])

@@ -1,6 +1,7 @@
 """Mistral's API over HTTP."""
 
 import asyncio
+import re
 from datetime import timedelta
 
 import httpx
@@ -12,7 +13,9 @@ from relay.ports import Offload, Secret
 
 CALLS_PER_CLIENT = 10
 """httpx scans a client's whole pool for each call, so many calls on one cost their square."""
-ANSWER_BYTES_MAX = 32 * 1024 * 1024
+ANSWER_BYTES_MAX = 16 * 1024 * 1024
+"""Ten answers of a batch must fit into the worker's memory at once, and be read as JSON."""
+_HEADER_SAFE = re.compile(r"[!-~]+")
 _USER_AGENT = "mistral-relay"
 
 
@@ -36,6 +39,8 @@ class HttpMistral:
     async def call(self, path: str, body: bytes, *, time_limit: timedelta) -> Answer:
         """Post and read the whole answer, all within ``time_limit``."""
         key = await self._offload(self._key.text)
+        if not _HEADER_SAFE.fullmatch(key):  # mistyped: no header could carry it
+            raise MistralCallError(ErrorCode.INVALID_API_KEY, "not a key")
         index = self._free_client()
         self._in_flight[index] += 1
         try:
@@ -86,6 +91,7 @@ async def _exchange(client: httpx.AsyncClient, path: str, body: bytes, key: str)
         async for part in response.aiter_bytes():
             size += len(part)
             if size > ANSWER_BYTES_MAX:
-                raise MistralCallError(ErrorCode.INVALID_RESPONSE, "the answer is too large")
+                text = f"Mistral's answer is larger than {ANSWER_BYTES_MAX // 2**20} MiB."
+                raise MistralCallError(ErrorCode.INVALID_RESPONSE, text, is_final=True)
             parts.append(part)
     return Answer(status=response.status_code, headers=dict(response.headers), body=b"".join(parts))

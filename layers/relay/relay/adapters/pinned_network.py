@@ -7,6 +7,8 @@ certificate check and `Host` need no line of ours. Rewriting the URL to the numb
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from ipaddress import ip_address
 from typing import override
 
@@ -17,6 +19,7 @@ from relay.domain.egress import BlockedTargetError, EgressPolicy, check_address
 RESOLVE_TIMEOUT_SECONDS = 5.0
 CONNECT_TIMEOUT_SECONDS = 5.0  # each: one dead address must leave time for the next
 ADDRESSES_DIALLED_MAX = 3
+RESOLVING_THREADS_MAX = 20  # twice a batch, so that those which still hang leave room for the next
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Takes an A-label name and a port; returns every address, in the order to try them."""
@@ -26,14 +29,25 @@ async def resolve(host: str, port: int) -> Sequence[str]:
     """Ask the system's resolver.
 
     The thread that asks outlives our deadline, until the system's own (some 20 s): a tenant whose
-    name servers hang can hold threads of this process, and nothing else. If that ever bites, the
-    answer is a resolver that can be cancelled.
+    name servers hang can hold threads that resolve, and so delay other tenants' resolving. They
+    are threads of their own, so that it never holds up the table. If it ever bites, the answer
+    is a resolver that can be cancelled.
     """
     # Bytes, because a str would go through Python's IDNA 2003 codec: a second opinion on the name.
-    answers = await asyncio.get_running_loop().getaddrinfo(
-        host.encode("ascii"), port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+    ask = partial(
+        socket.getaddrinfo,
+        host.encode("ascii"),
+        port,
+        type=socket.SOCK_STREAM,
+        proto=socket.IPPROTO_TCP,
     )
+    answers = await asyncio.get_running_loop().run_in_executor(_resolving_threads(), ask)
     return [str(sockaddr[0]) for *_, sockaddr in answers]
+
+
+@cache
+def _resolving_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(RESOLVING_THREADS_MAX, thread_name_prefix="resolve")
 
 
 class PinnedBackend(httpcore.AsyncNetworkBackend):

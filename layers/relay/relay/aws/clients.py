@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
 
-_CONNECTIONS_MAX = 20  # a worker's jobs write from as many threads as they are, and a few more
+CONNECTIONS_MAX = 20  # a worker's jobs write from as many threads as they are, and a few more
 
 
 @cache
@@ -26,7 +26,7 @@ def _client(service: str, *, read_timeout: int = 3, attempts: int = 3, **config:
         connect_timeout=1,
         read_timeout=read_timeout,
         retries={"mode": "standard", "total_max_attempts": attempts},
-        max_pool_connections=_CONNECTIONS_MAX,
+        max_pool_connections=CONNECTIONS_MAX,
         **config,
     )
     return _session().create_client(service, config=settings)

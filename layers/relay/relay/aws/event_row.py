@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from decimal import Decimal
 
-from relay.aws.values import Item, from_item, to_item
+from relay.aws.values import Item, from_item, known, to_item
 from relay.domain.event import Event
 from relay.domain.ids import EventId, TenantId, shard_of
 from relay.domain.moments import from_milliseconds, to_milliseconds
@@ -53,6 +53,6 @@ def from_row(item: Item) -> Event:
         purge_at=from_milliseconds(row["ttl"] * _SECOND_MILLISECONDS),
         data=json.loads(row["data"]),
         model=row.get("model"),
-        usage=Usage(**usage) if usage is not None else None,
+        usage=Usage(**known(Usage, usage)) if usage is not None else None,
         cost=Money(Decimal(cost)) if cost is not None else None,
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from relay.aws.values import Item, from_item, to_item
+from relay.aws.values import Item, from_item, known, to_item
 from relay.domain.content import Content, Place
 from relay.domain.endpoints import Endpoint
 from relay.domain.ids import JobId, TenantId, shard_of
@@ -67,6 +67,8 @@ def to_row(job: Job) -> Item:
             "cost": job.cost.text if job.cost else None,
             "callback": asdict(job.callback) if job.callback else None,
             "notify_started": job.notify_started or None,
+            "demands_tool_call": job.demands_tool_call or None,
+            "annotates_pages": job.annotates_pages or None,
             "metadata": dict(job.metadata) or None,
             "submission": asdict(job.submission),
         }
@@ -104,12 +106,14 @@ def from_row(item: Item) -> Job:
         result=_content(row["result"]) if "result" in row else None,
         error=_error(row.get("error")),
         last_error=_error(row.get("last_error")),
-        usage=Usage(**usage) if usage is not None else None,
+        usage=Usage(**known(Usage, usage)) if usage is not None else None,
         cost=Money(Decimal(cost)) if cost is not None else None,
-        callback=Callback(**callback) if callback else None,
+        callback=Callback(**known(Callback, callback)) if callback else None,
         notify_started=row.get("notify_started", False),
+        demands_tool_call=row.get("demands_tool_call", False),
+        annotates_pages=row.get("annotates_pages", False),
         metadata=MappingProxyType(row.get("metadata", {})),
-        submission=Submission(**row["submission"]),
+        submission=Submission(**known(Submission, row["submission"])),
     )
 
 
@@ -148,5 +152,6 @@ def _error_map(error: JobError | None) -> dict[str, Any] | None:
 def _error(fields: Mapping[str, Any] | None) -> JobError | None:
     if fields is None:
         return None
-    upstream = UpstreamError(**fields.get("upstream", {}))
-    return JobError(**{**fields, "code": ErrorCode(fields["code"]), "upstream": upstream})
+    upstream = UpstreamError(**known(UpstreamError, fields.get("upstream", {})))
+    rest = known(JobError, fields)
+    return JobError(**{**rest, "code": ErrorCode(fields["code"]), "upstream": upstream})

@@ -66,6 +66,12 @@ def from_value(value: Mapping[str, Any]) -> Any:
             return content
 
 
+def known(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those fields that a dataclass has: newer code may have written more of them."""
+    names = kind.__dataclass_fields__  # type: ignore[attr-defined]
+    return {name: value for name, value in fields.items() if name in names}
+
+
 def size_of(item: Mapping[str, Any]) -> int:
     """Return the bytes that DynamoDB bills a row for, to within its own rounding of numbers."""
     return sum(len(name.encode()) + _size_of_value(value) for name, value in item.items())

@@ -10,6 +10,8 @@ ROLES = frozenset({"system", "user", "assistant", "tool"})
 TEMPERATURE_MAX = 2
 MODEL_CHARACTERS_MAX = 256
 """A name goes into the job's row and its events, so it cannot be of any length."""
+TOOLS_KEPT_UPSTREAM = ("document_library", "connector")
+_NOT_FROM_THERE = "names something kept at Mistral, which tenants cannot do yet; send its content"
 _WITH_MESSAGES = frozenset({Endpoint.CHAT_COMPLETIONS, Endpoint.AGENTS_COMPLETIONS})
 
 
@@ -35,6 +37,7 @@ def check_body(endpoint: Endpoint, body: Mapping[str, Any]) -> list[FieldError]:
         errors.append(FieldError("#/body/model", "must be the name of a model"))
     if endpoint in _WITH_MESSAGES:
         errors += _check_messages(body.get("messages"))
+    errors += _check_kept_upstream(body)
     if facts.generates:
         errors += _check_numbers(body) + _check_tools(body.get("tools"))
     return errors
@@ -59,6 +62,34 @@ def _has_a_role(message: object) -> bool:
 
 def _is_name(model: object) -> bool:
     return isinstance(model, str) and 0 < len(model) <= MODEL_CHARACTERS_MAX
+
+
+def _check_kept_upstream(body: Mapping[str, Any]) -> list[FieldError]:
+    """Refuse what names files, libraries or connectors that are kept at Mistral.
+
+    All tenants share one account there, and nothing says yet whose such a thing is.
+    """
+    errors = []
+    document = body.get("document")
+    if isinstance(document, dict) and "file_id" in document:
+        errors.append(FieldError("#/body/document/file_id", _NOT_FROM_THERE))
+    for index, message in enumerate(_items(body.get("messages"))):
+        for part, chunk in enumerate(_items(_field(message, "content"))):
+            if _field(chunk, "file_id") is not None:
+                pointer = f"#/body/messages/{index}/content/{part}/file_id"
+                errors.append(FieldError(pointer, _NOT_FROM_THERE))
+    for index, tool in enumerate(_items(body.get("tools"))):
+        if _field(tool, "type") in TOOLS_KEPT_UPSTREAM:
+            errors.append(FieldError(f"#/body/tools/{index}/type", _NOT_FROM_THERE))
+    return errors
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _field(value: object, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _check_numbers(body: Mapping[str, Any]) -> list[FieldError]:
@@ -125,3 +156,14 @@ def with_defaults(
         if value is not None:
             filled.setdefault(name, value)  # a null of the body's own means none, and stays
     return filled
+
+
+def demands_tool_call(body: Mapping[str, Any]) -> bool:
+    """Tell whether the model must call a tool."""
+    tool_choice = body.get("tool_choice")
+    return isinstance(tool_choice, dict) or tool_choice in ("any", "required")
+
+
+def annotates_pages(body: Mapping[str, Any]) -> bool:
+    """Tell whether pages are to be read with annotations."""
+    return any(name.endswith("annotation_format") and body[name] is not None for name in body)

@@ -54,8 +54,12 @@ class UnavailableError(RelayError):
 
 
 class MistralCallError(RelayError):
-    """The call ended without an answer that could be read."""
+    """The call ended without an answer that could be read.
 
-    def __init__(self, code: "ErrorCode", message: str) -> None:
+    ``is_final`` where another call would end the same way; then the message is for the tenant.
+    """
+
+    def __init__(self, code: "ErrorCode", message: str, *, is_final: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.is_final = is_final

@@ -152,6 +152,10 @@ class Job:
     cost: Money | None = None
     callback: Callback | None = None
     notify_started: bool = False
+    demands_tool_call: bool = False
+    """Whether an answer without a tool call is no answer."""
+    annotates_pages: bool = False
+    """Whether pages are read with annotations, which cost more."""
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
@@ -233,34 +237,31 @@ class Job:
             attempts=attempts,
         )
 
-    def expired(self, at: datetime, *, attempts: int | None = None) -> "Job":
-        """Ended by its deadline."""
-        charged = self.attempts if attempts is None else attempts
-        cause = self.last_error or JobError(
-            code=ErrorCode.TIMEOUT,
-            message="The deadline passed before the job could be run.",
-            hint="Submit it again with a later deadline.",
+    def expired(self, at: datetime) -> "Job":
+        """Ended by its deadline. ``code`` keeps the last cause, where there was one."""
+        code = self.last_error.code if self.last_error else ErrorCode.TIMEOUT
+        message = self.last_error.message if self.last_error else "It was not run before then."
+        error = JobError(
+            code=code,
+            message=f"The deadline passed. {message}",
+            hint="Submit it again, with a later deadline if it has the time.",
             retryable=True,
+            reason="deadline_exceeded",
+            attempts=self.attempts,
+            upstream=self.last_error.upstream if self.last_error else UpstreamError(),
         )
-        return self._changed(
-            at,
-            status=JobStatus.EXPIRED,
-            finished_at=at,
-            error=replace(cause, reason="deadline_exceeded", attempts=charged),
-            attempts=charged,
-        )
+        return self._changed(at, status=JobStatus.EXPIRED, finished_at=at, error=error)
 
     def spent(self, at: datetime) -> "Job":
-        """Ended because every attempt was charged and none left word of what became of it."""
-        cause = self.last_error or JobError(
+        """Ended because every attempt was charged and the last one left no word of itself."""
+        error = JobError(
             code=ErrorCode.SERVICE_UNAVAILABLE,
-            message="Every attempt ended without a trace.",
+            message="The last attempt ended without a trace.",
             hint="Submit it again; if this goes on, the worker's log says why it stops.",
             retryable=True,
+            reason="attempts_exhausted",
         )
-        return self.failed(
-            at, error=replace(cause, reason="attempts_exhausted"), attempts=self.attempts
-        )
+        return self.failed(at, error=error, attempts=self.attempts)
 
     def next_look(self, at: datetime) -> datetime:
         """Return when a message about a job that could not be claimed should be seen again."""

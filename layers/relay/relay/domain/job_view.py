@@ -42,7 +42,7 @@ class UpstreamErrorView(TypedDict):
 
 
 class ErrorView(TypedDict):
-    """Why a job failed, or why it is tried again."""
+    """Why a job ended without an answer."""
 
     code: str
     reason: str | None
@@ -137,7 +137,7 @@ def full_view(
         "tool_calls": first_tool_calls(readable),
         "result": answer,
         "result_url": result_url,
-        "error": error_view(job.error or job.last_error),
+        "error": error_view(job.error),
         "usage": usage_view(job.usage),
         "cost": money_view(job.cost),
         "required_action": None,

@@ -1,7 +1,7 @@
 """Mistral's price list, with its date, and what a call costs by it.
 
 Source: the model cards of Mistral's documentation, as of 2026-08-21.
-Batches are billed at half, cached input tokens at a tenth.
+Cached input tokens are billed at a tenth.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,6 @@ PRICES_AS_OF = date(2026, 8, 21)
 PRICES_SOURCE = "https://docs.mistral.ai/models"
 
 CACHED_INPUT_FACTOR = Decimal("0.1")
-BATCH_FACTOR = Decimal("0.5")
 _PER_MILLION = Decimal(1_000_000)
 _PER_THOUSAND = Decimal(1_000)
 
@@ -82,20 +81,33 @@ _ALIASES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def cost_of(
-    model: str, usage: Usage, *, lane: str = "live", annotated: bool = False
-) -> Money | None:
-    """Return what the usage costs, exactly, or ``None`` where the model's price is not known.
+def cost_of(model: str | None, usage: Usage | None, *, annotated: bool = False) -> Money | None:
+    """Return what the usage costs, exactly, or ``None`` where that is not known.
 
-    ``annotated`` says that pages were read with annotations, which cost more.
+    It is not where the model has no price here, or where Mistral did not count what the price is
+    for. ``annotated`` says that pages were read with annotations, which cost more.
     """
-    price = _PRICES.get(_ALIASES.get(model, model))
-    if price is None:
+    price = _PRICES.get(_ALIASES.get(model, model)) if model is not None else None
+    if price is None or usage is None:
         return None
-    cached = min(usage.cached_tokens or 0, usage.prompt_tokens or 0)
-    fresh = (usage.prompt_tokens or 0) - cached
-    tokens = (fresh + cached * CACHED_INPUT_FACTOR) * price.input
-    tokens += (usage.completion_tokens or 0) * price.output
-    pages = (usage.pages_processed or 0) * (price.annotated_pages if annotated else price.pages)
-    factor = BATCH_FACTOR if lane == "batch" else Decimal(1)
-    return Money((tokens / _PER_MILLION + pages / _PER_THOUSAND) * factor)
+    rate_of_pages = price.annotated_pages if annotated else price.pages
+    parts = [
+        (price.input, _billed_input(usage), _PER_MILLION),
+        (price.output, usage.completion_tokens, _PER_MILLION),
+        (rate_of_pages, usage.pages_processed, _PER_THOUSAND),
+    ]
+    total = Decimal(0)
+    for rate, count, unit in parts:
+        if not rate:
+            continue
+        if count is None:
+            return None
+        total += rate * count / unit
+    return Money(total)
+
+
+def _billed_input(usage: Usage) -> Decimal | None:
+    if usage.prompt_tokens is None:
+        return None
+    cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
+    return usage.prompt_tokens - cached + cached * CACHED_INPUT_FACTOR

@@ -23,6 +23,8 @@ from relay.domain.job import ErrorCode, JobError, StatusReason, UpstreamError
 from relay.domain.retry_after import parse_retry_after
 from relay.domain.usage import Usage
 
+OPERATORS_REASONS = frozenset({StatusReason.INVALID_API_KEY, StatusReason.INSUFFICIENT_CREDITS})
+"""Waits that only the operator can end."""
 RETRY_AFTER_TAKEN_MAX = timedelta(hours=1)
 """A longer wait that Mistral asks for would rather be a mistake than a wish."""
 MESSAGE_CHARACTERS_MAX = 500
@@ -132,27 +134,32 @@ def bad(
     *,
     upstream: UpstreamError | None = None,
     retry_after: timedelta | None = None,
+    may_retry: bool = True,
 ) -> Bad:
-    """Return the verdict that the contract's table has for this code."""
+    """Return the verdict that the contract's table has for this code.
+
+    Without ``may_retry`` it is final, where a further attempt would end the same way.
+    """
     rule = _RULES[code]
+    if rule.waits_as in OPERATORS_REASONS:
+        detail = ""  # what Mistral says of the operator's key or account is not for tenants
+    waits_as = rule.waits_as if may_retry else None
     error = JobError(
         code=code,
         message=_encodable(detail[:MESSAGE_CHARACTERS_MAX] or rule.message),
         hint=rule.hint,
-        retryable=rule.waits_as is not None,
+        retryable=waits_as is not None,
         upstream=upstream or UpstreamError(),
     )
-    return Bad(
-        error=error, is_charged=rule.is_charged, waits_as=rule.waits_as, retry_after=retry_after
-    )
+    return Bad(error=error, is_charged=rule.is_charged, waits_as=waits_as, retry_after=retry_after)
 
 
 def judge(
-    endpoint: Endpoint, request: Mapping[str, Any], answer: Answer, *, at: datetime
+    endpoint: Endpoint, answer: Answer, *, at: datetime, demands_tool_call: bool = False
 ) -> Good | Bad:
-    """Say what an answer, received at ``at``, means for the job whose body is ``request``."""
+    """Say what an answer that came at ``at`` means for a job that called ``endpoint``."""
     if answer.status == HTTPStatus.OK:
-        return _judge_good(endpoint, request, answer)
+        return _judge_good(endpoint, answer, demands_tool_call=demands_tool_call)
     said = _read_error(answer)
     upstream = UpstreamError(status=answer.status, code=said.code, request_id=_request_id(answer))
     return bad(
@@ -169,12 +176,12 @@ def _retry_after(answer: Answer, at: datetime) -> timedelta | None:
     return min(wait, RETRY_AFTER_TAKEN_MAX) if wait else None
 
 
-def _judge_good(endpoint: Endpoint, request: Mapping[str, Any], answer: Answer) -> Good | Bad:
+def _judge_good(endpoint: Endpoint, answer: Answer, *, demands_tool_call: bool) -> Good | Bad:
     upstream = UpstreamError(status=answer.status, request_id=_request_id(answer))
     body = writable_json_or_none(answer.body)
     if not isinstance(body, dict) or not _has_answers(FACTS[endpoint], body):
         return bad(ErrorCode.INVALID_RESPONSE, upstream=upstream)
-    if _must_call_a_tool(request.get("tool_choice")) and not first_tool_calls(body):
+    if demands_tool_call and not first_tool_calls(body):
         return bad(ErrorCode.TOOL_CALL_MISSING, upstream=upstream)
     model = body.get("model")
     is_name = isinstance(model, str) and len(model) <= MODEL_CHARACTERS_MAX
@@ -185,10 +192,6 @@ def _has_answers(facts: EndpointFacts, body: Mapping[str, Any]) -> bool:
     """Tell whether the list is there. Where a model was to write, it must hold something."""
     answers = body.get(facts.answer_key)
     return isinstance(answers, list) and (bool(answers) or not facts.generates)
-
-
-def _must_call_a_tool(tool_choice: object) -> bool:
-    return isinstance(tool_choice, dict) or tool_choice in ("any", "required")
 
 
 @dataclass(frozen=True, slots=True)

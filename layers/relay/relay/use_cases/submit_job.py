@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from relay.domain.body_rules import annotates_pages, demands_tool_call
 from relay.domain.content import REQUEST_KEY, inline
 from relay.domain.ids import RANDOM_BYTES, JobId, TenantId, ulid
 from relay.domain.job import Job, Submission
@@ -50,6 +51,8 @@ class SubmitJob:
             timeout=timedelta(seconds=request.timeout_seconds),
             callback=checked.callback,
             notify_started=request.notify_started,
+            demands_tool_call=demands_tool_call(request.body),
+            annotates_pages=annotates_pages(request.body),
             metadata=request.metadata,
         )
         if not self.jobs.has_room_for(job):
