@@ -14,6 +14,8 @@ handle = make_handler(
         bus=bootstrap.event_bus(_settings.event_bus_name),
         events=bootstrap.event_store(_settings.table_name),
         unpublished=bootstrap.queue(_settings.unpublished_queue_url),
+        clock=bootstrap.clock(),
+        dice=bootstrap.dice(),
     ),
     WideLog("publisher"),
 )

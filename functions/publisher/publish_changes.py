@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from relay.domain.backoff import full_jitter
 from relay.domain.event import Event, event_of
-from relay.ports import ChangeReader, EventBus, EventStore, Queue
+from relay.ports import ChangeReader, Clock, Dice, EventBus, EventStore, Queue
 
 _TRIES = 3
+_PAUSE_MAX = timedelta(seconds=2)
+"""A throttled bus needs a moment; all tries together stay far below the function's time-out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,8 @@ class PublishChanges:
     bus: EventBus
     events: EventStore
     unpublished: Queue
+    clock: Clock
+    dice: Dice
 
     def __call__(self, changes: Sequence[Change]) -> Published:
         """Publish what a batch of changes means.
@@ -71,10 +77,11 @@ class PublishChanges:
 
     def _put_on_bus(self, events: Sequence[Event]) -> set[str]:
         """Return the ids of the events that the bus would not take."""
-        left = list(events)
-        for _ in range(_TRIES):
+        left = self.bus.put(events) if events else []
+        for tries in range(1, _TRIES):
             if not left:
                 break
+            self.clock.wait(full_jitter(tries, cap=_PAUSE_MAX, chance=self.dice.chance()))
             left = self.bus.put(left)
         return {event.id for event in left}
 

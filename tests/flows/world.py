@@ -191,6 +191,8 @@ class World:
                 bus=self.bus,
                 events=self.events,
                 unpublished=self.unpublished,
+                clock=self.clock,
+                dice=self.dice,
             ),
             self.logs["publisher"],
         )

@@ -8,6 +8,7 @@ from functions.publisher.publish_changes import PublishChanges
 from relay.adapters.table_stream import TableStreamReader
 from relay.domain.event import Event
 from tests.fakes.clock import FakeClock
+from tests.fakes.dice import FakeDice
 from tests.fakes.events import InMemoryEventBus, InMemoryEventStore, never
 from tests.fakes.jobs import JobChange
 from tests.fakes.log import ReadableLog
@@ -21,7 +22,8 @@ class Publisher:
     def __init__(self, *, seam: Seam = QUIET, refuses: Callable[[Event], bool] = never) -> None:
         self.bus = InMemoryEventBus(seam, refuses=refuses)
         self.events = InMemoryEventStore(seam)
-        self.unpublished = InMemoryQueue(FakeClock(), seam, name="unpublished")
+        self.clock = FakeClock()
+        self.unpublished = InMemoryQueue(self.clock, seam, name="unpublished")
         self.log = ReadableLog("publisher")
         self.handle = make_handler(
             PublishChanges(
@@ -29,6 +31,8 @@ class Publisher:
                 bus=self.bus,
                 events=self.events,
                 unpublished=self.unpublished,
+                clock=self.clock,
+                dice=FakeDice(),
             ),
             self.log,
         )

@@ -199,7 +199,7 @@ def test_rows_that_are_no_jobs_are_none_of_its_business(pk: str) -> None:
     assert publisher.unpublished.messages == []
 
 
-def test_what_the_bus_refuses_is_tried_again_at_once() -> None:
+def test_what_the_bus_refuses_is_tried_again_after_a_pause() -> None:
     refusals = 2
 
     def refuses(_: Event) -> bool:
@@ -212,6 +212,7 @@ def test_what_the_bus_refuses_is_tried_again_at_once() -> None:
     assert publisher.publish(ending()) == []
 
     assert publisher.told == ["job.completed"]
+    assert timedelta(0) < publisher.clock.at - NOON <= timedelta(seconds=4)
 
 
 def test_the_stream_goes_on_from_the_first_event_that_the_bus_would_not_take() -> None:
