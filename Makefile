@@ -110,7 +110,7 @@ openapi: setup ## Make the API's description anew from its routes
 
 .PHONY: bench
 bench: setup ## The benchmarks, as one table
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m tools.local exec -- $(BIN)/python -m benchmarks
 
 # ---------------------------------------------------------------- what goes to AWS
 
