@@ -24,7 +24,7 @@ HOST_BUILD := RELAY_BUILD_FOR_HOST=1 $(SAM_BUILD) --build-dir .relay/build --cac
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ---------------------------------------------------------------- environments
 
@@ -83,6 +83,12 @@ test: $(DEV) ## Every test that needs no stack, with coverage
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage report
 
+JOBS ?= 100000
+
+.PHONY: simulate
+simulate: $(DEV) ## JOBS=100000 jobs through histories in which everything goes wrong
+	@$(BIN)/python -m tests.simulation $(JOBS)
+
 .PHONY: lint
 lint: $(DEV) ## Style, formatting and the rules about who imports whom
 	$(BIN)/ruff check
@@ -96,9 +102,15 @@ types: $(DEV) ## Types, by two checkers
 	$(BIN)/mypy layers/dependencies/prune.py
 	$(BIN)/pyright
 
+E2E := $(BIN)/python -m tools.local exec -- $(BIN)/pytest -o addopts= --import-mode=importlib tests/e2e
+
 .PHONY: e2e
 e2e: setup ## The promises, kept by the running local stack (started if it is not up)
-	@$(BIN)/python -m tools.local exec -- $(BIN)/pytest -o addopts= --import-mode=importlib tests/e2e
+	@$(E2E) -m 'not fire'
+
+.PHONY: fire
+fire: setup ## 200 jobs while the functions that run them are killed; takes ten minutes
+	@$(E2E) -m fire
 
 .PHONY: check
 check: ## All that CI runs, in the order that fails fastest

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from functions.api.http import WAIT_MAX
 from functions.api.routes import ROUTES, Route
 from relay import __version__
+from relay.domain.idempotency import KEY_CHARACTERS_MAX
 
 PLACE = Path(__file__).parent.parent / "functions" / "api" / "openapi.json"
 _REFERENCE = "#/components/schemas/{model}"
@@ -120,24 +121,65 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
                 f" {seconds} at most.",
             }
         )
+    if route.takes_key:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARACTERS_MAX},
+                "description": "The same key and request again answer with what the first made.",
+            }
+        )
+    parameters += [
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "schema": dict(parameter.schema),
+            "description": parameter.description,
+        }
+        | ({"explode": False} if parameter.schema["type"] == "array" else {})
+        for name, parameter in route.parameters.items()
+    ]
     return parameters
 
 
 def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
-    content = {"application/json": {"schema": schemas.reference(route.answer)}}
+    content: dict[str, Any] = {}
+    if route.answer is not None:
+        schema = schemas.reference(route.answer)
+        content = {"content": {"application/json": {"schema": schema}}}
     good: dict[str, Any] = {
-        str(int(status)): {"description": text, "content": content}
-        for status, text in route.statuses.items()
+        str(int(status)): {"description": text} | content for status, text in route.statuses.items()
     }
+    headers = _headers(route)
+    for answer in good.values() if headers else ():
+        answer["headers"] = headers
+    return good | {str(int(status)): _refusal(route, status) for status in sorted(route.problems)}
+
+
+def _headers(route: Route) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
     if HTTPStatus.ACCEPTED in route.statuses:
-        location = {"schema": {"type": "string"}, "description": "Where the job is read"}
-        for answer in good.values():
-            answer["headers"] = {"Location": location}
-    refusals = {
-        str(int(status)): {"description": status.phrase, "content": _OF_PROBLEMS}
-        for status in sorted(route.problems)
-    }
-    return good | refusals
+        headers["Location"] = _header("Where the job is read")
+    if route.takes_key:
+        replayed = "`true` where an earlier request under the same Idempotency-Key did this"
+        headers["Idempotent-Replayed"] = _header(replayed)
+    return headers
+
+
+def _refusal(route: Route, status: HTTPStatus) -> dict[str, Any]:
+    """Return a refusal, with the header that says when the same request may fare better."""
+    refusal: dict[str, Any] = {"description": status.phrase, "content": _OF_PROBLEMS}
+    is_passing = status is HTTPStatus.SERVICE_UNAVAILABLE
+    if is_passing or (status is HTTPStatus.CONFLICT and route.takes_key):
+        refusal["headers"] = {"Retry-After": _header("Seconds until it is worth another try")}
+    return refusal
+
+
+def _header(text: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "description": text}
 
 
 def text() -> str:

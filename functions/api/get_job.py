@@ -20,13 +20,35 @@ _LOOKS_APART_MAX = timedelta(seconds=1)
 
 def get_job(request: Request, services: Services) -> Response:
     """Answer with the job as it is, or as it is when the client's patience ends."""
+    job = find_job(request, services)
+    try:
+        job = job_when_done(job, request, services)
+        return Response(body=view_of(job, request, services))
+    except NotFoundError as error:
+        raise Problem.not_found("job") from error
+
+
+def job_id_of(request: Request) -> JobId:
+    """Return the id of a job in a path.
+
+    Raises:
+        Problem: 404; no job can have this id.
+    """
     job_id = request.path_parameter("job_id")
     if not is_id(job_id, "job"):
         raise Problem.not_found("job")
+    return JobId(job_id)
+
+
+def find_job(request: Request, services: Services) -> Job:
+    """Return the caller's job that a path names.
+
+    Raises:
+        Problem: 404.
+    """
+    tenant_id, job_id = request.caller().tenant_id, job_id_of(request)
     try:
-        job = services.jobs.get(request.caller().tenant_id, JobId(job_id), at=services.clock.now())
-        job = job_when_done(job, request, services)
-        return Response(body=view_of(job, request, services))
+        return services.jobs.get(tenant_id, job_id, at=services.clock.now())
     except NotFoundError as error:
         raise Problem.not_found("job") from error
 

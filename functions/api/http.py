@@ -20,6 +20,14 @@ _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?0*+([0-9]*+)"?\s*(?=[,;]|$)', re.
 _WAIT_DIGITS_MAX = 6  # any longer number is above the maximum too, and int() refuses very long ones
 
 
+@dataclass(frozen=True, slots=True)
+class QueryParameter:
+    """What the description says of a query parameter. ``schema`` is a JSON schema."""
+
+    description: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who asks, by their key."""
@@ -51,6 +59,11 @@ class Request:
         return str(self.event.get("routeKey", ""))
 
     @property
+    def method(self) -> str:
+        """The method that was asked for."""
+        return str(self.event["requestContext"]["http"]["method"])
+
+    @property
     def path(self) -> str:
         """The path that was asked for."""
         return str(self.event.get("rawPath", ""))
@@ -59,9 +72,21 @@ class Request:
         """Return a header, empty where there is none."""
         return str((self.event.get("headers") or {}).get(name, ""))
 
+    def has_header(self, name: str) -> bool:
+        """Tell whether a header came along, be it an empty one."""
+        return name in (self.event.get("headers") or {})
+
     def path_parameter(self, name: str) -> str:
         """Return a part of the path that the route names."""
         return str((self.event.get("pathParameters") or {}).get(name, ""))
+
+    def query(self, name: str) -> str:
+        """Return a query parameter, empty where there is none; repeated, they come with commas."""
+        return str((self.event.get("queryStringParameters") or {}).get(name, ""))
+
+    def query_names(self) -> set[str]:
+        """Return the names of all query parameters."""
+        return set(self.event.get("queryStringParameters") or {})
 
     def caller(self) -> Caller:
         """Return who asks.
@@ -128,8 +153,11 @@ class Response:
 
     def as_event(self) -> dict[str, Any]:
         """Return what the gateway expects of a Lambda."""
+        headers = {"cache-control": "no-store"}
+        if self.status is HTTPStatus.NO_CONTENT:
+            return {"statusCode": int(self.status), "headers": headers, "body": ""}
         text = self.body if isinstance(self.body, str) else to_json(self.body)
-        headers = {"content-type": self.media_type, "cache-control": "no-store"}
+        headers["content-type"] = self.media_type
         return {
             "statusCode": int(self.status),
             "headers": headers | dict(self.headers),

@@ -11,17 +11,21 @@ from relay.telemetry import WideLog
 from relay.use_cases.submit_job import SubmitJob
 
 _settings = ApiSettings()
-_jobs = bootstrap.job_store(_settings.table_name)
-_contents = bootstrap.content_store(_settings.table_name, _settings.bucket_name)
-_max_tokens, _temperature = _settings.default_max_tokens, _settings.default_temperature
+_table = _settings.table_name
+_jobs = bootstrap.job_store(_table)
+_contents = bootstrap.content_store(_table, _settings.bucket_name)
+_idempotency = bootstrap.idempotency_store(_table)
 
 handle = make_handler(
     Services(
         jobs=_jobs,
         contents=_contents,
+        idempotency=_idempotency,
         submit=SubmitJob(
             jobs=_jobs,
             contents=_contents,
+            wheel=bootstrap.wheel(_table),
+            idempotency=_idempotency,
             queue=bootstrap.queue(_settings.jobs_queue_url),
             clock=bootstrap.clock(),
             dice=bootstrap.dice(),
@@ -29,10 +33,10 @@ handle = make_handler(
         ),
         webhook_master_secret=bootstrap.secret(_settings.webhook_master_secret_arn),
         clock=bootstrap.clock(),
-        body_defaults=BodyDefaults(
-            model=_settings.default_model,
-            max_tokens=int(_max_tokens) if _max_tokens else None,
-            temperature=float(_temperature) if _temperature else None,
+        body_defaults=BodyDefaults.of_settings(
+            _settings.default_model,
+            _settings.default_max_tokens,
+            _settings.default_temperature,
         ),
         egress_policy=bootstrap.egress_policy(
             allow_loopback_http=_settings.is_local_stack, own_url=_settings.public_api_url

@@ -1,16 +1,19 @@
 """Every route of the API, once: the handler dispatches by it, the description is made from it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from functions.api.cancel_job import cancel_job
+from functions.api.delete_job import delete_job
 from functions.api.get_about import HealthView, get_description, get_health
 from functions.api.get_job import get_job
 from functions.api.get_webhook_secret import WebhookSecretView, get_webhook_secret
-from functions.api.http import Request, Response
+from functions.api.http import QueryParameter, Request, Response
+from functions.api.list_jobs import PARAMETERS, JobListView, list_jobs
 from functions.api.services import Services
-from functions.api.submit_job import submit_job
+from functions.api.submit_job import rerun_job, submit_job
 from relay.domain.api_key import Scope
 from relay.domain.job_request import JobRequest
 from relay.domain.job_view import JobView
@@ -31,6 +34,10 @@ class Route:
     problems: tuple[HTTPStatus, ...] = ()
     body: Any = None
     takes_wait: bool = False
+    takes_key: bool = False
+    """Whether ``Idempotency-Key`` may come along."""
+    parameters: Mapping[str, QueryParameter] = field(default_factory=dict)
+    """Query parameters by name."""
 
     @property
     def key(self) -> str:
@@ -51,7 +58,7 @@ ROUTES = (
         answer=JobView,
         statuses={
             HTTPStatus.ACCEPTED: "The job is queued",
-            HTTPStatus.OK: "The job ended while you waited",
+            HTTPStatus.OK: "The job has ended, while you waited or before under the same key",
         },
         problems=(
             HTTPStatus.BAD_REQUEST,
@@ -59,9 +66,22 @@ ROUTES = (
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            HTTPStatus.NOT_IMPLEMENTED,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.NOT_FOUND,
         ),
         takes_wait=True,
+        takes_key=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/jobs",
+        act=list_jobs,
+        scope=Scope.JOBS_READ,
+        summary="List jobs, the newest first",
+        answer=JobListView,
+        statuses={HTTPStatus.OK: "A page of jobs, without their results"},
+        problems=(*_OF_ANY_KEY, HTTPStatus.UNPROCESSABLE_ENTITY),
+        parameters=PARAMETERS,
     ),
     Route(
         method="GET",
@@ -73,6 +93,52 @@ ROUTES = (
         statuses={HTTPStatus.OK: "The job"},
         problems=(*_OF_ANY_KEY, HTTPStatus.NOT_FOUND),
         takes_wait=True,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/jobs/{job_id}",
+        act=delete_job,
+        scope=Scope.JOBS_WRITE,
+        summary="Delete a job's content for good",
+        answer=None,
+        statuses={HTTPStatus.NO_CONTENT: "The content is gone"},
+        problems=(*_OF_ANY_KEY, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    ),
+    Route(
+        method="POST",
+        path="/v1/jobs/{job_id}/cancel",
+        act=cancel_job,
+        scope=Scope.JOBS_WRITE,
+        summary="Cancel a job that has not ended",
+        answer=JobView,
+        statuses={HTTPStatus.OK: "The cancelled job"},
+        problems=(
+            *_OF_ANY_KEY,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+        ),
+        takes_key=True,
+    ),
+    Route(
+        method="POST",
+        path="/v1/jobs/{job_id}/rerun",
+        act=rerun_job,
+        scope=Scope.JOBS_WRITE,
+        summary="Make a new job of the same request",
+        answer=JobView,
+        statuses={
+            HTTPStatus.ACCEPTED: "The new job is queued",
+            HTTPStatus.OK: "The new job has ended, while you waited or before under the same key",
+        },
+        problems=(
+            *_OF_ANY_KEY,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.CONFLICT,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+        ),
+        takes_wait=True,
+        takes_key=True,
     ),
     Route(
         method="GET",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functions.api.http import Request
 from relay.domain.egress import EgressPolicy
 from relay.domain.job_request import BodyDefaults
-from relay.ports import Clock, ContentStore, JobStore, Secret
+from relay.ports import Clock, ContentStore, IdempotencyStore, JobStore, Secret
 from relay.use_cases.submit_job import SubmitJob
 
 
@@ -15,6 +15,7 @@ class Services:
 
     jobs: JobStore
     contents: ContentStore
+    idempotency: IdempotencyStore
     submit: SubmitJob
     webhook_master_secret: Secret
     clock: Clock

@@ -6,14 +6,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from relay import __version__
+from relay.domain.backoff import is_for_the_message
 from relay.domain.delivery import DELIVERY_LEASE, Delivery
 from relay.domain.errors import DeliveryNotClaimableError, LostLeaseError, NotFoundError
-from relay.domain.event import Event, envelope, job_as_of
+from relay.domain.event import envelope, job_as_of
 from relay.domain.job import Job
 from relay.domain.job_view import RESULT_BYTES_MAX, event_view, thin_view
 from relay.domain.messages import DeliveryMessage
 from relay.domain.signing import WebhookSecret, callback_secret, legacy_headers, signature_headers
 from relay.domain.webhook_exchange import WebhookRequest
+from relay.domain.wheel import HintKind, wake
 from relay.ports import (
     Clock,
     ContentStore,
@@ -23,6 +25,7 @@ from relay.ports import (
     Offload,
     Secret,
     WebhookSender,
+    Wheel,
 )
 from relay.use_cases.insisting import Insist
 
@@ -48,6 +51,7 @@ class Deliver:
     deliveries: DeliveryStore
     jobs: JobStore
     contents: ContentStore
+    wheel: Wheel
     sender: WebhookSender
     master_secret: Secret
     clock: Clock
@@ -55,8 +59,11 @@ class Deliver:
     offload: Offload
     api_url: str
 
-    async def __call__(self, message: DeliveryMessage) -> Outcome:
-        """Attempt the delivery that a message names, if it is due."""
+    async def __call__(self, message: DeliveryMessage, *, receives: int) -> Outcome:
+        """Attempt the delivery that a message names, if it is due.
+
+        ``receives`` counts how often this message has been received.
+        """
         at = self.clock.now()
         try:
             claimed: Delivery = await self.offload(
@@ -69,22 +76,52 @@ class Deliver:
         except NotFoundError:
             return Outcome(result="gone", message=message)
         except DeliveryNotClaimableError as refused:
-            return _not_now(message, refused.delivery, at)
+            return await self._not_now(message, refused.delivery, at, receives)
         after = await self._attempt(claimed)
-        insist = Insist(clock=self.clock, dice=self.dice, offload=self.offload)
         until = claimed.lease_until or claimed.next_attempt_at
+        look_at = None
+        if after.finished_at is None:  # the hint first, so that no crash leaves it without one
+            due, release = after.next_attempt_at, len(after.attempts)
+            look_at = await self._brought_back(after, due, release=release, until=until)
         try:
-            await insist(until, self.deliveries.save, claimed, after)
+            await self._insist(until, self.deliveries.save, claimed, after)
         except LostLeaseError:
             later = self.clock.now() + LOOK_AGAIN_AFTER
             return Outcome(result="lost", message=message, delivery=claimed, look_again_at=later)
-        is_pending = after.finished_at is None
         return Outcome(
-            result="retried" if is_pending else after.status,
+            result="retried" if after.finished_at is None else after.status,
             message=message,
             delivery=after,
-            look_again_at=after.next_attempt_at if is_pending else None,
+            look_again_at=look_at,
         )
+
+    async def _not_now(
+        self, message: DeliveryMessage, delivery: Delivery, at: datetime, receives: int
+    ) -> Outcome:
+        if delivery.finished_at is not None:
+            return Outcome(result="final_already", message=message, delivery=delivery)
+        due = delivery.next_look(at)
+        look_at = await self._brought_back(delivery, due, release=receives, until=at)
+        return Outcome(result="not_due", message=message, delivery=delivery, look_again_at=look_at)
+
+    async def _brought_back(
+        self, delivery: Delivery, due: datetime, *, release: int, until: datetime
+    ) -> datetime | None:
+        """Return when the message must look again, ``None`` where the wheel sends another.
+
+        ``release`` counts how often a message has carried the delivery; what has to be written for
+        the wheel is insisted on ``until`` then.
+        """
+        now = self.clock.now()
+        if is_for_the_message(due - now, release=release):
+            return due
+        hint = wake(HintKind.DELIVERY, delivery.target_id, delivery.id, due=due, now=now)
+        await self._insist(until, self.wheel.put, [hint])
+        return None
+
+    @property
+    def _insist(self) -> Insist:
+        return Insist(clock=self.clock, dice=self.dice, offload=self.offload)
 
     async def _attempt(self, delivery: Delivery) -> Delivery:
         try:
@@ -100,17 +137,13 @@ class Deliver:
         """Return the exact bytes to sign and send: the same at every attempt."""
         job = self.jobs.get(delivery.tenant_id, delivery.job_id, at=self.clock.now())
         as_of = job_as_of(job, delivery.event_type, delivery.sequence)
-        event = Event(
-            id=delivery.event_id,
-            type=delivery.event_type,
-            tenant_id=delivery.tenant_id,
-            resource_id=delivery.job_id,
+        told = envelope(
+            delivery.event_id,
+            delivery.event_type,
             occurred_at=delivery.occurred_at,
             sequence=delivery.sequence,
-            purge_at=delivery.purge_at,
-            data={},
+            data=self._data(delivery, as_of),
         )
-        told = envelope(event, self._data(delivery, as_of))
         if delivery.legacy_signature:
             told["event"] = delivery.event_type
         return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
@@ -132,14 +165,3 @@ class Deliver:
         if delivery.legacy_signature:
             headers |= legacy_headers(secret, sent_at=sent_at, body=body)
         return headers
-
-
-def _not_now(message: DeliveryMessage, delivery: Delivery, at: datetime) -> Outcome:
-    if delivery.finished_at is not None:
-        return Outcome(result="final_already", message=message, delivery=delivery)
-    return Outcome(
-        result="not_due",
-        message=message,
-        delivery=delivery,
-        look_again_at=delivery.next_look(at),
-    )

@@ -26,7 +26,8 @@ def make_handler(
         message = _NOTHING
         try:
             message = read_delivery_message(record["body"])
-            return await deliver(message)
+            receives = int(record["attributes"]["ApproximateReceiveCount"])
+            return await deliver(message, receives=receives)
         except Exception as error:  # noqa: BLE001 - one delivery's defect must not touch others'
             later = clock.now() + LOOK_AGAIN_AFTER
             return Outcome(result="error", message=message, look_again_at=later, error=error)

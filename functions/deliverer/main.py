@@ -16,6 +16,7 @@ handle = make_handler(
         deliveries=bootstrap.delivery_store(_settings.table_name),
         jobs=bootstrap.job_store(_settings.table_name),
         contents=bootstrap.content_store(_settings.table_name, _settings.bucket_name),
+        wheel=bootstrap.wheel(_settings.table_name),
         sender=bootstrap.webhook_sender(
             bootstrap.egress_policy(
                 allow_loopback_http=_settings.is_local_stack, own_url=_settings.public_api_url

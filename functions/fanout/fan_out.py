@@ -11,7 +11,8 @@ from relay.domain.errors import AlreadyExistsError, NotFoundError
 from relay.domain.ids import EventId, JobId, TenantId
 from relay.domain.messages import delivery_message
 from relay.domain.moments import from_iso
-from relay.ports import Clock, DeliveryStore, JobStore, Queue
+from relay.domain.wheel import HintKind, watch
+from relay.ports import Clock, DeliveryStore, JobStore, Queue, Wheel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,7 @@ class FanOut:
 
     jobs: JobStore
     deliveries: DeliveryStore
+    wheel: Wheel
     queue: Queue
     clock: Clock
 
@@ -77,6 +79,8 @@ class FanOut:
             next_attempt_at=at,
             purge_at=job.purge_at,
         )
+        hint = watch(HintKind.DELIVERY, delivery.target_id, delivery.id, at)
+        self.wheel.put([hint])
         with suppress(AlreadyExistsError):
             self.deliveries.create(delivery)
         self.queue.send(delivery_message(delivery), group=job.tenant_id)

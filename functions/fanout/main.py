@@ -12,6 +12,7 @@ handle = make_handler(
     FanOut(
         jobs=bootstrap.job_store(_settings.table_name),
         deliveries=bootstrap.delivery_store(_settings.table_name),
+        wheel=bootstrap.wheel(_settings.table_name),
         queue=bootstrap.queue(_settings.deliveries_queue_url),
         clock=bootstrap.clock(),
     ),

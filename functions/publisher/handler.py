@@ -16,8 +16,10 @@ def make_handler(
         """Publish a batch; report where the stream must go on from, if not after it."""
         published = publish([_change_of(record) for record in event["Records"]])
         for told in published.events:
-            facts = {"event_id": told.id, "event_type": told.type, "job_id": told.resource_id}
-            log.line("event.published", facts | {"tenant_id": told.tenant_id})
+            facts = {"event_id": told.id, "event_type": told.type, "tenant_id": told.tenant_id}
+            if told.is_of_job:
+                facts["job_id"] = told.resource_id
+            log.line("event.published", facts)
         for change, error in published.parked:
             log.line("change.parked", {"job_id": change.keys["sk"]["S"]}, error)
         log.line("changes.published", {"records": len(event["Records"])})

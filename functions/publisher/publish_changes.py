@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from relay.domain.backoff import full_jitter
-from relay.domain.event import Event, event_of
+from relay.domain.circuit import Circuit
+from relay.domain.event import Event, event_of, event_of_circuit
+from relay.domain.job import Job
 from relay.ports import ChangeReader, Clock, Dice, EventBus, EventStore, Queue
 
 _TRIES = 3
@@ -72,8 +74,17 @@ class PublishChanges:
         return Published(events=told, parked=parked, retry_from=retry_from)
 
     def _event_of(self, change: Change) -> Event | None:
-        after = self.read.job(change.new_image)
-        return event_of(self.read.job(change.old_image), after) if after else None
+        match self.read.read(change.new_image):
+            case Event() as event:
+                return event
+            case Job() as job:
+                before = self.read.read(change.old_image)
+                return event_of(before if isinstance(before, Job) else None, job)
+            case Circuit() as circuit:
+                before = self.read.read(change.old_image)
+                return event_of_circuit(before if isinstance(before, Circuit) else None, circuit)
+            case None:
+                return None
 
     def _put_on_bus(self, events: Sequence[Event]) -> set[str]:
         """Return the ids of the events that the bus would not take."""

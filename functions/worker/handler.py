@@ -5,7 +5,9 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from functions.worker.run_job import LOOK_AGAIN_AFTER, Outcome, RunJob
+from functions.worker.gate import Leave
+from functions.worker.outcome import LOOK_AGAIN_AFTER, Outcome
+from functions.worker.run_job import RunJob
 from relay.domain.ids import JobId, TenantId
 from relay.domain.messages import JobMessage, read_job_message
 from relay.ports import Clock, Visibility
@@ -32,9 +34,10 @@ def make_handler(
 ) -> Callable[[Mapping[str, Any], LambdaContext], Any]:
     """Return the Lambda handler."""
 
-    async def run_one(record: Mapping[str, Any], ends_at: datetime) -> Outcome:
+    async def run_one(record: Mapping[str, Any], leave: Leave, ends_at: datetime) -> Outcome:
         """Run one record's job; what must come back is postponed now, not after the slowest."""
-        outcome = await outcome_of(record, ends_at)
+        outcome = await outcome_of(record, leave, ends_at)
+        await run_job.gate.take_back(leave, has_called=outcome.has_called)
         await run_job.offload(
             postpone,
             [record],
@@ -45,18 +48,23 @@ def make_handler(
         )
         return outcome
 
-    async def outcome_of(record: Mapping[str, Any], ends_at: datetime) -> Outcome:
+    async def outcome_of(record: Mapping[str, Any], leave: Leave, ends_at: datetime) -> Outcome:
         message = _NOBODY
         try:
             message = read_job_message(record["body"])
-            return await run_job(message, ends_at=ends_at)
+            receives = int(record["attributes"]["ApproximateReceiveCount"])
+            return await run_job(message, leave, receives=receives, ends_at=ends_at)
         except Exception as error:  # noqa: BLE001 - one job's defect must not touch the others'
             later = clock.now() + LOOK_AGAIN_AFTER
             return Outcome(result="error", message=message, look_again_at=later, error=error)
 
     async def run_all(records: Sequence[Mapping[str, Any]], ends_at: datetime) -> list[Outcome]:
+        admission = await run_job.gate.admit(len(records))
+        if admission.error is not None:
+            log.line("gate.not_asked", {"records": len(records)}, admission.error)
+        pairs = zip(records, admission.leaves, strict=True)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(run_one(record, ends_at)) for record in records]
+            tasks = [group.create_task(run_one(it, leave, ends_at)) for it, leave in pairs]
         return [task.result() for task in tasks]
 
     def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:

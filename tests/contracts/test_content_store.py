@@ -13,7 +13,7 @@ from relay.domain.job_view import RESULT_BYTES_MAX
 from relay.ports import ContentStore
 from tests.cloud import BUCKET, TABLE, Cloud
 from tests.fakes.contents import InMemoryContentStore
-from tests.fakes.examples import BODY, a_job, a_job_id
+from tests.fakes.examples import BODY, OTHER_TENANT, a_job, a_job_id
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -100,6 +100,59 @@ class ContentStoreContract:
         assert a_job().id in link
         assert "900" in link
 
+    @pytest.mark.parametrize("body", [BODY, noise(9_000)])
+    def test_what_is_discarded_is_gone_and_the_rest_is_not(
+        self, contents: Losing, body: bytes
+    ) -> None:
+        first = contents.put(a_job(), result_key(1), body)
+        second = contents.put(a_job(), result_key(2), body)
+
+        contents.discard(a_job(), first)
+        contents.discard(a_job(), first)
+
+        with pytest.raises(NotFoundError):
+            contents.get(a_job(), first)
+        assert contents.get(a_job(), second) == body
+
+    def test_discarding_what_lies_in_the_jobs_own_row_is_no_error(self, contents: Losing) -> None:
+        contents.discard(a_job(), inline(REQUEST_KEY, BODY))
+
+    def test_a_job_is_purged_of_all_its_content_lost_attempts_included(
+        self, contents: Losing
+    ) -> None:
+        """More than the batch calls of AWS take at once, some of it in rows, some in objects."""
+        kept = [contents.put(a_job(), REQUEST_KEY, BODY)]
+        kept += [contents.put(a_job(), result_key(fence), BODY) for fence in range(1, 28)]
+        kept += [contents.put(a_job(), result_key(fence), noise(9_000)) for fence in (28, 29)]
+
+        contents.purge(a_job())
+
+        for content in kept:
+            with pytest.raises(NotFoundError):
+                contents.get(a_job(), content)
+
+    def test_a_job_is_purged_of_nothing_of_another_job(self, contents: Losing) -> None:
+        another = a_job(id=a_job_id(2))
+        theirs = a_job(tenant_id=OTHER_TENANT, id=a_job_id(3))
+        kept = [
+            (job, contents.put(job, result_key(fence), body))
+            for job in (another, theirs)
+            for fence, body in enumerate([BODY, noise(9_000)])
+        ]
+
+        contents.purge(a_job())
+
+        assert [contents.get(*it) for it in kept] == [BODY, noise(9_000)] * 2
+
+    def test_purging_twice_is_done_already(self, contents: Losing) -> None:
+        kept = contents.put(a_job(), REQUEST_KEY, BODY)
+        contents.purge(a_job())
+
+        contents.purge(a_job())
+
+        with pytest.raises(NotFoundError):
+            contents.get(a_job(), kept)
+
 
 class TestInMemoryContentStore(ContentStoreContract):
     @pytest.fixture
@@ -158,3 +211,14 @@ class TestAwsContentStore(ContentStoreContract):
         store = AwsContentStore(cloud.dynamodb(), TABLE, no_client, BUCKET)
 
         assert store.get(a_job(), store.put(a_job(), REQUEST_KEY, BODY)) == BODY
+
+    def test_nothing_of_a_purged_job_is_left_in_the_table_or_the_bucket(
+        self, contents: Losing, cloud: Cloud
+    ) -> None:
+        contents.put(a_job(), REQUEST_KEY, BODY)
+        contents.put(a_job(), result_key(1), noise(9_000))
+
+        contents.purge(a_job())
+
+        assert cloud.dynamodb().scan(TableName=TABLE)["Items"] == []
+        assert "Contents" not in cloud.s3().list_objects_v2(Bucket=BUCKET)

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -6,6 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.adapters.dynamodb_deliveries import DynamoDBDeliveryStore
+from relay.aws.delivery_row import to_row
+from relay.aws.values import to_item
 from relay.domain.delivery import DELIVERY_LEASE, Delivery, DeliveryStatus
 from relay.domain.errors import (
     AlreadyExistsError,
@@ -20,6 +23,7 @@ from tests.fakes.clock import NOON
 from tests.fakes.deliveries import InMemoryDeliveryStore
 from tests.fakes.examples import a_delivery
 from tests.fakes.strategies import deliveries as any_deliveries
+from tests.fakes.strategies import unused_id
 from tests.fakes.webhook_sender import answered, unanswered
 
 A_TICK = timedelta(milliseconds=1)
@@ -36,9 +40,21 @@ def claim(store: DeliveryStore, at: datetime) -> Delivery:
     return store.claim(delivery.target_id, delivery.id, at=at, lease=DELIVERY_LEASE)
 
 
+type Spoil = Callable[[Delivery], None]
+"""Makes the row of a delivery one that this code cannot read."""
+
+
+def name_of(delivery: Delivery) -> tuple[str, DeliveryId]:
+    return delivery.target_id, delivery.id
+
+
 class DeliveryStoreContract:
     @pytest.fixture
     def deliveries(self) -> DeliveryStore:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def spoil(self) -> Spoil:
         raise NotImplementedError
 
     def test_a_delivery_is_made_once(self, deliveries: DeliveryStore) -> None:
@@ -175,14 +191,62 @@ class DeliveryStoreContract:
         with pytest.raises(NotFoundError):
             claim(deliveries, NOON)
 
+    @pytest.mark.parametrize("number", [0, 1, 100, 101])
+    def test_any_number_of_deliveries_is_found(
+        self, deliveries: DeliveryStore, number: int
+    ) -> None:
+        made = [a_delivery(target_id=f"target-{index}") for index in range(number)]
+        made = [replace(it, id=DeliveryId(unused_id("dlv"))) for it in made]
+        for delivery in made:
+            deliveries.create(delivery)
+
+        found = deliveries.find([name_of(delivery) for delivery in made])
+
+        assert found.rows == {delivery.id: delivery for delivery in made}
+
+    @pytest.mark.parametrize("delivery", [a_delivery(), held, delayed, delivered])
+    def test_a_delivery_is_found_whatever_has_become_of_it(
+        self, deliveries: DeliveryStore, delivery: Delivery
+    ) -> None:
+        deliveries.create(delivery)
+
+        names = [name_of(delivery), name_of(delivery), ("another", delivery.id)]
+        assert deliveries.find(names).rows == {delivery.id: delivery}
+        assert deliveries.find([("another", delivery.id)]).rows == {}
+
+    def test_a_delivery_that_cannot_be_read_is_told_and_holds_up_no_other(
+        self, deliveries: DeliveryStore, spoil: Spoil
+    ) -> None:
+        first, second = a_delivery(), a_delivery(id=DeliveryId(unused_id("dlv")))
+        deliveries.create(first)
+        deliveries.create(second)
+        spoil(first)
+
+        found = deliveries.find([name_of(first), name_of(second)])
+
+        assert found.rows == {second.id: second}
+        assert found.unreadable == {first.id}
+
 
 class TestInMemoryDeliveryStore(DeliveryStoreContract):
     @pytest.fixture
     def deliveries(self) -> DeliveryStore:
         return InMemoryDeliveryStore()
 
+    @pytest.fixture
+    def spoil(self, deliveries: InMemoryDeliveryStore) -> Spoil:
+        return lambda delivery: deliveries.unreadable.add(delivery.id)
+
 
 class TestDynamoDBDeliveryStore(DeliveryStoreContract):
     @pytest.fixture
     def deliveries(self, cloud: Cloud) -> DeliveryStore:
         return DynamoDBDeliveryStore(cloud.dynamodb(), TABLE)
+
+    @pytest.fixture
+    def spoil(self, cloud: Cloud) -> Spoil:
+        def spoil(delivery: Delivery) -> None:
+            row = to_row(delivery) | to_item({"status": "dreaming"})
+            cloud.dynamodb().put_item(TableName=TABLE, Item=row)
+
+        return spoil

@@ -57,6 +57,26 @@ class TestSecretsManagerSecret(SecretContract):
         clock.wait(A_TICK)
         assert secret.text() == "another"
 
+    def test_a_secret_that_is_doubted_is_read_anew_at_once(
+        self, secret: Secret, cloud: Cloud, arn: str
+    ) -> None:
+        secret.text()
+        cloud.secretsmanager().put_secret_value(SecretId=arn, SecretString="another")
+
+        secret.forget()
+
+        assert secret.text() == "another"
+
+    def test_a_secret_that_is_doubted_in_an_outage_stays_in_force(
+        self, secret: Secret, cloud: Cloud, arn: str
+    ) -> None:
+        secret.text()
+        cloud.secretsmanager().delete_secret(SecretId=arn, ForceDeleteWithoutRecovery=True)
+
+        secret.forget()
+
+        assert secret.text() == "s3cret"
+
     def test_a_secret_that_cannot_be_read_is_unavailable(
         self, cloud: Cloud, arn: str, clock: FakeClock
     ) -> None:

@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 STACK_FILE = Path(__file__).parents[2] / ".relay" / "stack.json"
-PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,9 @@ class Subscriber:
             self._arrived.notify_all()
             return self.answers.pop(0) if self.answers else 200
 
-    def wait_until(self, done: Callable[["Subscriber"], bool]) -> None:
+    def wait_until(self, done: Callable[["Subscriber"], bool], *, minutes: int = 1) -> None:
         with self._arrived:
-            arrived = self._arrived.wait_for(lambda: done(self), timeout=PATIENCE_SECONDS)
+            arrived = self._arrived.wait_for(lambda: done(self), timeout=60.0 * minutes)
         assert arrived, f"only {len(self.requests)} requests came"
 
     def events(self) -> list[dict[str, Any]]:

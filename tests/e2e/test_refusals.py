@@ -67,7 +67,7 @@ def test_unknown_jobs_paths_and_methods_are_told_apart(stack: Stack) -> None:
 
     assert [a.status_code for a in (unknown, nonsense, path, method)] == [404, 404, 404, 405]
     assert unknown.json()["detail"] == nonsense.json()["detail"]
-    assert method.headers["allow"] == "POST"
+    assert method.headers["allow"] == "GET, POST"
 
 
 def test_health_and_description_need_no_key(stack: Stack) -> None:

@@ -38,6 +38,21 @@ class InMemoryContentStore(ContentStore):
                 raise NotFoundError(job.id) from error
 
     @override
+    def discard(self, job: Job, content: Content) -> None:
+        with self._seam.around("contents.discard"):
+            self._kept.pop((job.id, content.place, content.key), None)
+
+    @override
+    def purge(self, job: Job) -> None:
+        with self._seam.around("contents.purge"):
+            for name in [name for name in self._kept if name[0] == job.id]:
+                del self._kept[name]
+
+    def of(self, job_id: JobId) -> dict[str, bytes]:
+        """Return everything that is kept of a job, by its key."""
+        return {key: body for (owner, _, key), body in self._kept.items() if owner == job_id}
+
+    @override
     def link(self, job: Job, content: Content, *, lifetime: timedelta) -> str:
         seconds = int(lifetime.total_seconds())
         return f"https://bucket.invalid/{job.tenant_id}/{job.id}/{content.key}?lifetime={seconds}"

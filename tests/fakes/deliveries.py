@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import override
 
@@ -9,12 +10,13 @@ from relay.domain.errors import (
     NotFoundError,
 )
 from relay.domain.ids import DeliveryId
-from relay.ports import DeliveryStore
+from relay.ports import DeliveryStore, Found
 from tests.fakes.seam import QUIET, Seam
 
 
 class InMemoryDeliveryStore(DeliveryStore):
     def __init__(self, seam: Seam = QUIET) -> None:
+        self.unreadable: set[DeliveryId] = set()
         self._deliveries: dict[tuple[str, DeliveryId], Delivery] = {}
         self._seam = seam
 
@@ -55,6 +57,15 @@ class InMemoryDeliveryStore(DeliveryStore):
             if not is_mine:
                 raise LostLeaseError(after.id)
             self._deliveries[key] = after
+
+    @override
+    def find(self, names: Collection[tuple[str, DeliveryId]]) -> Found[DeliveryId, Delivery]:
+        with self._seam.around("deliveries.find"):
+            there = {n[1]: self._deliveries[n] for n in names if n in self._deliveries}
+            return Found(
+                rows={it: delivery for it, delivery in there.items() if it not in self.unreadable},
+                unreadable=frozenset(there.keys() & self.unreadable),
+            )
 
     def all(self) -> list[Delivery]:
         return list(self._deliveries.values())

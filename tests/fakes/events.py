@@ -1,19 +1,23 @@
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, override
 
+from relay.aws.event_row import to_outbox_row
 from relay.domain.errors import NotFoundError
-from relay.domain.event import EVENT_SOURCE, Event, envelope
+from relay.domain.event import EVENT_SOURCE, Event, thin_envelope
 from relay.domain.ids import EventId, TenantId
 from relay.domain.moments import to_iso
 from relay.ports import EventBus, EventStore
+from tests.fakes.changes import Changes
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.seam import QUIET, Seam
 
 
 class InMemoryEventStore(EventStore):
-    def __init__(self, seam: Seam = QUIET) -> None:
+    def __init__(self, seam: Seam = QUIET, *, stream: Changes | None = None) -> None:
         self._events: dict[tuple[TenantId, EventId], Event] = {}
+        self._unpublished: set[tuple[TenantId, EventId]] = set()
+        self._stream = stream
         self._seam = seam
 
     @override
@@ -21,6 +25,38 @@ class InMemoryEventStore(EventStore):
         with self._seam.around("events.put"):
             for event in events:
                 self._events.setdefault((event.tenant_id, event.id), event)
+                self._unpublished.discard((event.tenant_id, event.id))
+
+    @override
+    def insert(self, event: Event) -> None:
+        with self._seam.around("events.insert"):
+            name = (event.tenant_id, event.id)
+            if name not in self._events:
+                self._events[name] = event
+                self._unpublished.add(name)
+                self._note(None, event)
+
+    @override
+    def published(self, names: Collection[tuple[TenantId, EventId]]) -> set[EventId]:
+        with self._seam.around("events.published"):
+            return {n[1] for n in names if n in self._events and n not in self._unpublished}
+
+    @override
+    def unpublished(self, names: Collection[tuple[TenantId, EventId]]) -> set[EventId]:
+        with self._seam.around("events.unpublished"):
+            return {n[1] for n in names if n in self._unpublished}
+
+    @override
+    def tell_again(self, tenant_id: TenantId, event_id: EventId) -> None:
+        with self._seam.around("events.tell_again"):
+            if (tenant_id, event_id) in self._unpublished:
+                event = self._events[tenant_id, event_id]
+                self._note(event, event)
+
+    def _note(self, before: Event | None, after: Event) -> None:
+        if self._stream is not None:
+            old = None if before is None else to_outbox_row(before)
+            self._stream.note(old, to_outbox_row(after))
 
     @override
     def get(self, tenant_id: TenantId, event_id: EventId) -> Event:
@@ -39,7 +75,8 @@ def never(_: Event) -> bool:
 
 
 class InMemoryEventBus(EventBus):
-    """Keeps what it took, twice where it was told twice, and passes it on to ``target``."""
+    """Keeps what it took, twice where it was told twice, and passes on to ``target`` what its
+    rule lets through."""
 
     def __init__(
         self,
@@ -64,7 +101,7 @@ class InMemoryEventBus(EventBus):
 
     def _take(self, event: Event) -> None:
         self.taken.append(event)
-        if self._target is not None:
+        if self._target is not None and event.type.startswith("job."):
             self._target.send_text(json.dumps(as_told(event)))
 
 
@@ -79,5 +116,5 @@ def as_told(event: Event) -> dict[str, Any]:
         "time": to_iso(event.occurred_at),
         "region": "eu-west-1",
         "resources": [],
-        "detail": envelope(event, event.data),
+        "detail": thin_envelope(event),
     }

@@ -11,7 +11,8 @@ from relay.domain.delivery import Delivery, delivery_id
 from relay.domain.endpoints import Endpoint
 from relay.domain.event import Event, event_of
 from relay.domain.ids import JobId, TenantId, ulid
-from relay.domain.job import ErrorCode, Job, JobError, Submission
+from relay.domain.job import Job, Submission
+from relay.domain.job_error import ErrorCode, JobError
 from relay.domain.money import Money
 from relay.domain.usage import Usage
 from tests.fakes.clock import NOON

@@ -6,7 +6,7 @@ from typing import Any, override
 
 from relay.domain.answer import Answer
 from relay.domain.errors import MistralCallError
-from relay.domain.job import ErrorCode
+from relay.domain.job_error import ErrorCode
 from relay.ports import Clock, Mistral
 from tests.fakes.seam import QUIET, Seam
 

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -7,11 +8,14 @@ from typing import Any, override
 
 from relay.domain.errors import UnavailableError
 from relay.domain.moments import to_milliseconds
-from relay.ports import Clock, Postponement, Queue, Visibility
+from relay.ports import Clock, DeadLetters, Postponement, Queue, Sending, Visibility
 from tests.fakes.seam import QUIET, Seam
 
 VISIBILITY_MAX = timedelta(hours=11, minutes=50)
+DELAY_MAX = timedelta(minutes=15)
 BATCH_MESSAGES_MAX = 10
+NOT_TAKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_SECOND = timedelta(seconds=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +32,7 @@ class QueuedMessage:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-class InMemoryQueue(Queue, Visibility):
+class InMemoryQueue(Queue, Visibility, DeadLetters):
     """A queue and, for flows, the Lambda service that reads it.
 
     ``received`` makes the event a handler gets, and ``settle`` does with the handler's answer what
@@ -58,8 +62,32 @@ class InMemoryQueue(Queue, Visibility):
         with self._seam.around(f"{self.name}.send"):
             self.send_text(json.dumps(dict(message)), group=group)
 
+    @override
+    def send_all(self, sendings: Sequence[Sending]) -> None:
+        with self._seam.around(f"{self.name}.send_all"):
+            for it in sendings:
+                text = json.dumps(dict(it.message))
+                self.send_text(text, group=it.group, delay=min(it.delay, DELAY_MAX))
+
+    @override
+    def depth(self) -> int:
+        with self._seam.around(f"{self.name}.depth"):
+            now = self._clock.now()
+            return sum(message.visible_at <= now for message in self.messages)
+
+    @override
+    def bury(self, body: str, *, notes: Mapping[str, str], group: str) -> None:
+        with self._seam.around(f"{self.name}.bury"):
+            taken = {name: NOT_TAKEN.sub("?", text) for name, text in notes.items()}
+            self.send_text(body, group=group, attributes=taken)
+
     def send_text(
-        self, body: str, *, group: str | None = None, attributes: Mapping[str, str] | None = None
+        self,
+        body: str,
+        *,
+        group: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        delay: timedelta = timedelta(0),
     ) -> None:
         """Send what need not be one of our own messages."""
         now = self._clock.now()
@@ -69,7 +97,7 @@ class InMemoryQueue(Queue, Visibility):
                 body=body,
                 group=group,
                 sent_at=now,
-                visible_at=now,
+                visible_at=now + -(-delay // _SECOND) * _SECOND,
                 attributes=dict(attributes or {}),
             )
         )

@@ -8,25 +8,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from relay.domain.circuit import Circuit
 from relay.domain.content import Content, Place, inline
 from relay.domain.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from relay.domain.endpoints import Endpoint
 from relay.domain.event import Event
+from relay.domain.idempotency import Reservation
 from relay.domain.ids import DeliveryId, EventId, JobId, TenantId, ulid
-from relay.domain.job import (
-    ATTEMPTS_MAX,
-    Callback,
-    ErrorCode,
-    Job,
-    JobError,
-    JobStatus,
-    StatusReason,
-    Submission,
-    UpstreamError,
-)
+from relay.domain.job import ATTEMPTS_MAX, Callback, Job, JobStatus, StatusReason, Submission
+from relay.domain.job_error import ErrorCode, JobError, UpstreamError
 from relay.domain.job_view import thin_view
 from relay.domain.money import Money
 from relay.domain.usage import Usage
+from relay.domain.wheel import Hint, HintKind, Purpose
 from tests.fakes.clock import NOON
 
 _serial = count()
@@ -87,6 +81,7 @@ def jobs(draw: st.DrawFn) -> Job:
         "result": draw(contents) if status is JobStatus.COMPLETED else None,
         "attempts_max": attempts_max,
         "attempts": draw(st.integers(0, attempts_max)),
+        "deleted_at": draw(st.none() | moments) if status.is_final else None,
     }
     job = draw(
         st.builds(
@@ -125,7 +120,12 @@ def jobs(draw: st.DrawFn) -> Job:
                 legacy_signature=st.booleans(),
             ),
             notify_started=st.booleans(),
+            demands_tool_call=st.booleans(),
+            annotates_pages=st.booleans(),
             metadata=st.dictionaries(st.text(min_size=1, max_size=8), texts, max_size=4),
+            fallback_models=st.lists(texts, max_size=3).map(tuple),
+            rerun_of=st.none() | st.builds(JobId, texts),
+            told_again=st.integers(0, 10**6),
         )
     )
     return replace(job, **state)
@@ -186,4 +186,34 @@ events = st.builds(
     model=st.none() | texts,
     usage=st.none() | usages,
     cost=st.none() | moneys,
+)
+
+hints = st.builds(
+    Hint,
+    kind=st.sampled_from(HintKind),
+    purpose=st.sampled_from(Purpose),
+    owner=texts,
+    id=st.sampled_from(["job", "dlv", "evt"]).map(unused_id),
+    at=moments,
+    looks=counts,
+)
+
+
+@st.composite
+def circuits(draw: st.DrawFn) -> Circuit:
+    """Return a circuit that is open, or was."""
+    circuit = Circuit(version=draw(st.integers(1, 10**6)), changed_at=draw(moments))
+    if draw(st.booleans()):
+        return circuit
+    return replace(circuit, reason=draw(st.sampled_from(StatusReason)), probe_at=draw(moments))
+
+
+reservations = st.builds(
+    Reservation,
+    tenant_id=st.builds(TenantId, st.builds(unused_id, st.just("ten"))),
+    hash=st.text("0123456789abcdef", min_size=64, max_size=64),
+    fingerprint=st.text("0123456789abcdef", min_size=64, max_size=64),
+    resource_id=st.builds(unused_id, st.just("job")),
+    accepting_until=moments,
+    expires_at=whole_seconds,
 )

@@ -4,23 +4,30 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from relay.aws.job_row import to_row
-from tests.fakes.jobs import JobChange
+from relay.aws import job_row
+from tests.fakes.changes import JobChange, RowChange
 
 
-def stream_event(changes: Sequence[JobChange]) -> dict[str, Any]:
+def stream_event(changes: Sequence[JobChange | RowChange]) -> dict[str, Any]:
     """Return the event of a batch of writes."""
-    return {"Records": [_record(number, change) for number, change in enumerate(changes, 1)]}
+    rows = (row_change(it) if isinstance(it, JobChange) else it for it in changes)
+    return {"Records": [_record(number, change) for number, change in enumerate(rows, 1)]}
 
 
-def _record(number: int, change: JobChange) -> dict[str, Any]:
-    new = image(to_row(change.after))
+def row_change(change: JobChange) -> RowChange:
+    """Return a job's change as one of its row."""
+    before = None if change.before is None else job_row.to_row(change.before)
+    return RowChange(before, job_row.to_row(change.after))
+
+
+def _record(number: int, change: RowChange) -> dict[str, Any]:
+    new = image(change.new)
     images = {"NewImage": new}
-    if change.before is not None:
-        images["OldImage"] = image(to_row(change.before))
+    if change.old is not None:
+        images["OldImage"] = image(change.old)
     return {
         "eventID": f"{number:032x}",
-        "eventName": "INSERT" if change.before is None else "MODIFY",
+        "eventName": "INSERT" if change.old is None else "MODIFY",
         "eventSource": "aws:dynamodb",
         "eventVersion": "1.1",
         "awsRegion": "eu-west-1",

@@ -50,10 +50,13 @@ def history(name: str, cut: Cut, *, is_everything_twice: bool = False) -> World:
 
 
 def points_of(name: str) -> list[Point]:
-    """Return each point of the history in which nothing goes wrong."""
+    """Return each point of the history in which nothing goes wrong.
+
+    Of the pages of the wheel, which are all alike, only the first.
+    """
     cut = Cut()
     history(name, cut)
-    return cut.met
+    return [it for it in cut.met if it.call != "wheel.page" or it.number == 1]
 
 
 CASES = [(name, point) for name in PLOTS for point in points_of(name)]
@@ -82,6 +85,8 @@ def test_a_history_without_trouble_meets_every_port() -> None:
     calls = {point.call for point in points_of("good after a limit")}
 
     assert calls == {
+        "circuits.get",
+        "calls.reserve",
         "jobs.claim",
         "contents.get",
         "mistral.call",
@@ -97,6 +102,13 @@ def test_a_history_without_trouble_meets_every_port() -> None:
         "secrets.get",
         "webhooks.post",
         "deliveries.save",
+        "wheel.put",
+        "wheel.positions",
+        "wheel.page",
+        "wheel.advance",
+        "jobs.find",
+        "deliveries.find",
+        "events.published",
     }
 
 

@@ -14,7 +14,8 @@ from relay.domain.webhook_exchange import WebhookAnswer, WebhookRequest
 from tests.fakes.clock import NOON
 from tests.fakes.mistral import always, chat_answer, in_turn, refusal
 from tests.fakes.webhook_sender import answered, unanswered
-from tests.flows.world import KEY, OTHER_KEY, Function, World
+from tests.flows.deployment import Function
+from tests.flows.world import KEY, OTHER_KEY, World
 
 HOOK = "https://example.com/hooks/mistral"
 

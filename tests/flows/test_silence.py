@@ -6,14 +6,15 @@ from collections.abc import Callable
 import pytest
 
 from relay.domain.errors import MistralCallError
-from relay.domain.job import ErrorCode
+from relay.domain.job_error import ErrorCode
 from relay.domain.webhook_exchange import WebhookAnswer
 from tests.fakes.mistral import Script, always, chat_answer, in_turn, refusal
 from tests.fakes.seam import QUIET, Seam
 from tests.fakes.trouble import Trouble
 from tests.fakes.webhook_sender import Script as SubscriberScript
 from tests.fakes.webhook_sender import answered
-from tests.flows.world import KEY, MASTER_SECRET, World
+from tests.flows.deployment import MASTER_SECRET, Function
+from tests.flows.world import KEY, World
 
 PROMPT = "canary-prompt"
 ANSWER = "canary-answer"
@@ -84,7 +85,7 @@ def test_no_log_line_tells_of_content_or_secrets(history: World) -> None:
 
 
 def test_no_message_between_functions_tells_of_content_or_secrets(history: World) -> None:
-    messages = history.jobs_queue.sent + history.deliveries_queue.sent
+    messages = history.sent_to(Function.WORKER) + history.sent_to(Function.DELIVERER)
     assert messages
     for message in messages:
         assert "canary" not in message
@@ -93,7 +94,7 @@ def test_no_message_between_functions_tells_of_content_or_secrets(history: World
 
 
 def test_the_bus_is_told_ids_and_metadata_and_nothing_else(history: World) -> None:
-    told = history.events_queue.sent
+    told = history.sent_to(Function.FANOUT)
     assert told
     for message in told:
         assert "canary" not in message.replace(METADATA, "")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.flows import world
+from tests.flows import deployment, world
+from tests.flows.deployment import TIMEOUTS, Function
 from tests.flows.world import World
 from tools.template import read_template
 
@@ -17,19 +18,25 @@ def properties(name: str) -> Any:
     return RESOURCES[name]["Properties"]
 
 
-@pytest.mark.parametrize("queue", ["jobs", "events", "deliveries"])
+@pytest.mark.parametrize("queue", deployment.VISIBILITY_TIMEOUTS)
 def test_its_queues_are_those_of_the_template(queue: str) -> None:
     deployed = properties(f"{queue.capitalize()}Queue")
 
-    assert world.VISIBILITY_TIMEOUTS[queue] == timedelta(seconds=deployed["VisibilityTimeout"])
-    assert world.RECEIVES_MAX[queue] == deployed["RedrivePolicy"]["maxReceiveCount"]
+    assert deployment.VISIBILITY_TIMEOUTS[queue] == timedelta(seconds=deployed["VisibilityTimeout"])
+    assert deployment.RECEIVES_MAX[queue] == deployed["RedrivePolicy"]["maxReceiveCount"]
 
 
-def test_its_stream_and_its_invocations_are_those_of_the_template() -> None:
+def test_its_stream_is_that_of_the_template() -> None:
     stream = properties("PublisherFunction")["Events"]["Changes"]["Properties"]
 
     assert stream["BatchSize"] == world.STREAM_BATCH
-    assert timedelta(seconds=properties("WorkerFunction")["Timeout"]) == world.INVOCATION
+
+
+@pytest.mark.parametrize("function", TIMEOUTS)
+def test_its_invocations_are_those_of_the_template(function: str) -> None:
+    deployed = properties(f"{function.capitalize()}Function")
+
+    assert timedelta(seconds=deployed["Timeout"]) == TIMEOUTS[Function(function)]
 
 
 def test_nothing_happens_by_itself() -> None:

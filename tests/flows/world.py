@@ -5,81 +5,40 @@ is left to do, and time passes only there. Every call of every fake goes through
 test makes trouble.
 """
 
-import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, override
 
-from functions.api.handler import make_handler as make_api
-from functions.api.services import Services
-from functions.authorizer.handler import make_handler as make_authorizer
-from functions.deliverer.deliver import Deliver
-from functions.deliverer.handler import make_handler as make_deliverer
-from functions.fanout.fan_out import FanOut
-from functions.fanout.handler import make_handler as make_fanout
-from functions.publisher.handler import make_handler as make_publisher
-from functions.publisher.publish_changes import PublishChanges
-from functions.worker.handler import make_handler as make_worker
-from functions.worker.run_job import RunJob
-from relay.adapters.table_stream import TableStreamReader
 from relay.domain.api_key import Scope, new_key
-from relay.domain.egress import EgressPolicy
 from relay.domain.errors import UnavailableError
 from relay.domain.ids import JobId, TenantId
 from relay.domain.job import Job
-from relay.domain.job_request import BodyDefaults
 from relay.domain.webhook_exchange import WebhookRequest
-from relay.use_cases.submit_job import SubmitJob
+from relay.domain.wheel import SHARDS, Position, begin_of, minute_of
 from tests.fakes.clock import FakeClock
-from tests.fakes.contents import InMemoryContentStore
-from tests.fakes.deliveries import InMemoryDeliveryStore
 from tests.fakes.dice import FakeDice
-from tests.fakes.events import InMemoryEventBus, InMemoryEventStore
 from tests.fakes.examples import OTHER_TENANT, TENANT, an_api_key
-from tests.fakes.jobs import InMemoryJobStore
-from tests.fakes.keys import InMemoryKeyStore
-from tests.fakes.log import ReadableLog
+from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.mistral import FakeMistral
 from tests.fakes.mistral import Script as MistralScript
-from tests.fakes.offloading import offload
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.seam import QUIET, Seam
-from tests.fakes.secret import FakeSecret
 from tests.fakes.table_stream import stream_event
 from tests.fakes.trouble import Crash
 from tests.fakes.webhook_sender import FakeWebhookSender
 from tests.fakes.webhook_sender import Script as SubscriberScript
-from tests.flows.gateway import SERVER_ERROR, Gateway, Reply
+from tests.flows.deployment import TIMEOUTS, Deployment, Function, Machine
+from tests.flows.gateway import SERVER_ERROR, Reply
 
-API_URL = "https://relay.example.com"
-MASTER_SECRET = "canary-master-secret"
 KEY = new_key(b"ours".ljust(32))
 OTHER_KEY = new_key(b"theirs".ljust(32))
-REQUEST_BYTES_MAX = 4 * 1024 * 1024
 
-# As the template has them; a test holds the two together.
+# As the template has it; a test holds the two together.
 STREAM_BATCH = 100
-VISIBILITY_TIMEOUTS = {
-    "jobs": timedelta(seconds=3960),
-    "events": timedelta(seconds=180),
-    "deliveries": timedelta(seconds=240),
-}
-RECEIVES_MAX = {"jobs": 550, "events": 25, "deliveries": 150}
-INVOCATION = timedelta(seconds=660)
 
 # No invocation is done at once: a lease that just ends has ended by the next one.
 _TICK = timedelta(milliseconds=1)
 _AFTER_A_FAILED_BATCH = timedelta(seconds=1)
-
-
-class Function(StrEnum):
-    """What works on its own, without a client. In the order in which things pass them."""
-
-    WORKER = "worker"
-    PUBLISHER = "publisher"
-    FANOUT = "fanout"
-    DELIVERER = "deliverer"
 
 
 class RememberingQueue(InMemoryQueue):
@@ -87,31 +46,18 @@ class RememberingQueue(InMemoryQueue):
 
     copies = 1
 
-    def __init__(self, clock: FakeClock, seam: Seam, *, name: str) -> None:
+    def __init__(self, *arguments: Any, **named: Any) -> None:
         self.sent: list[str] = []
-        super().__init__(
-            clock,
-            seam,
-            name=name,
-            visibility_timeout=VISIBILITY_TIMEOUTS[name],
-            receives_max=RECEIVES_MAX[name],
-        )
+        super().__init__(*arguments, **named)
 
     @override
-    def send_text(
-        self, body: str, *, group: str | None = None, attributes: Mapping[str, str] | None = None
-    ) -> None:
+    def send_text(self, body: str, **named: Any) -> None:
         self.sent.append(body)
         for _ in range(self.copies):
-            super().send_text(body, group=group, attributes=attributes)
+            super().send_text(body, **named)
 
 
-class LambdaContext:
-    def get_remaining_time_in_millis(self) -> int:
-        return INVOCATION // timedelta(milliseconds=1)
-
-
-class World:
+class World(Deployment):
     """One deployment, one Mistral, one subscriber, and clients of two tenants.
 
     ``is_everything_twice`` sends each message and each batch of the stream two times.
@@ -128,120 +74,29 @@ class World:
         seed: int = 1,
     ) -> None:
         self.clock = FakeClock()
-        self.dice = FakeDice(seed)
         self.crashes = 0
         self.replies: list[Reply] = []
         self._copies = 2 if is_everything_twice else 1
         self._published = 0  # how far into the stream of changes the publisher is
         self._publisher_rests_until = self.clock.at
-
-        self.keys = InMemoryKeyStore(seam)
-        self.jobs = InMemoryJobStore(seam)
-        self.contents = InMemoryContentStore(seam)
-        self.events = InMemoryEventStore(seam)
-        self.deliveries = InMemoryDeliveryStore(seam)
-        self.jobs_queue = self._queue("jobs", seam)
-        self.events_queue = self._queue("events", seam)
-        self.deliveries_queue = self._queue("deliveries", seam)
-        self.unpublished = InMemoryQueue(self.clock, seam, name="unpublished")
-        self.bus = InMemoryEventBus(seam, target=self.events_queue)
+        self._swept_at: datetime | None = None
         self.mistral = FakeMistral(mistral, clock=self.clock, takes=mistral_takes, seam=seam)
         self.subscriber = FakeWebhookSender(subscriber, seam=seam)
-        self._secret = FakeSecret(MASTER_SECRET, seam)
-        self.logs = {
-            name: ReadableLog(name)
-            for name in ("authorizer", "api", *(function.value for function in Function))
-        }
-        self._wire()
-        self._make_keys()
-
-    def _queue(self, name: str, seam: Seam) -> RememberingQueue:
-        queue = RememberingQueue(self.clock, seam, name=name)
-        queue.copies = self._copies
-        return queue
-
-    def _make_keys(self) -> None:
+        machine = Machine(
+            clock=self.clock,
+            dice=FakeDice(seed),
+            mistral=self.mistral,
+            sender=self.subscriber,
+            seam=seam,
+        )
+        super().__init__(machine, RememberingQueue)
+        for queue in self.queues.values():
+            assert isinstance(queue, RememberingQueue), "made of the type that was given"
+            queue.copies = self._copies
+        self.wheel.noted = [Position(minute_of(self.clock.at))] * SHARDS  # swept up to now
         scopes = frozenset(Scope) - {Scope.ADMIN}
         self.keys.create(an_api_key(KEY, tenant_id=TENANT, scopes=scopes))
         self.keys.create(an_api_key(OTHER_KEY, tenant_id=OTHER_TENANT, scopes=scopes))
-
-    def _wire(self) -> None:
-        """Do what each function's ``main`` does."""
-        self._gateway = Gateway(
-            authorize=make_authorizer(self.keys, self.logs["authorizer"]),
-            answer=make_api(self._services(), self.logs["api"]),
-        )
-        self._work = make_worker(
-            RunJob(
-                jobs=self.jobs,
-                contents=self.contents,
-                mistral=self.mistral,
-                clock=self.clock,
-                dice=self.dice,
-                offload=offload,
-            ),
-            self.jobs_queue,
-            clock=self.clock,
-            run=asyncio.run,
-            log=self.logs["worker"],
-        )
-        self._publish = make_publisher(
-            PublishChanges(
-                read=TableStreamReader(),
-                bus=self.bus,
-                events=self.events,
-                unpublished=self.unpublished,
-                clock=self.clock,
-                dice=self.dice,
-            ),
-            self.logs["publisher"],
-        )
-        self._fan_out = make_fanout(
-            FanOut(
-                jobs=self.jobs,
-                deliveries=self.deliveries,
-                queue=self.deliveries_queue,
-                clock=self.clock,
-            ),
-            self.logs["fanout"],
-        )
-        self._deliver = make_deliverer(
-            Deliver(
-                deliveries=self.deliveries,
-                jobs=self.jobs,
-                contents=self.contents,
-                sender=self.subscriber,
-                master_secret=self._secret,
-                clock=self.clock,
-                dice=self.dice,
-                offload=offload,
-                api_url=API_URL,
-            ),
-            self.deliveries_queue,
-            clock=self.clock,
-            run=asyncio.run,
-            log=self.logs["deliverer"],
-        )
-
-    def _services(self) -> Services:
-        return Services(
-            jobs=self.jobs,
-            contents=self.contents,
-            submit=SubmitJob(
-                jobs=self.jobs,
-                contents=self.contents,
-                queue=self.jobs_queue,
-                clock=self.clock,
-                dice=self.dice,
-                retention=timedelta(days=30),
-            ),
-            webhook_master_secret=self._secret,
-            clock=self.clock,
-            body_defaults=BodyDefaults(model="mistral-small-latest"),
-            egress_policy=EgressPolicy(allow_loopback_http=False),
-            request_bytes_max=REQUEST_BYTES_MAX,
-            public_url=API_URL,
-        )
 
     # ------------------------------------------------------------ what clients do
 
@@ -249,7 +104,7 @@ class World:
         """Send a request, as one of our own tenant's clients unless another ``key`` is given."""
         reply = SERVER_ERROR
         try:
-            reply = self._gateway.request(method, path, body, **({"key": KEY} | more))
+            reply = self.gateway.request(method, path, body, **({"key": KEY} | more))
         except Crash:
             self.crashes += 1
         self.replies.append(reply)
@@ -271,9 +126,12 @@ class World:
     def ready(self) -> list[Function]:
         """Return the functions that have something to do right now."""
         at = self.clock.at
-        ready = [function for function, queue in self._queues().items() if _is_due(queue, at)]
-        if self._published < len(self.jobs.changes) and self._publisher_rests_until <= at:
+        ready = [function for function, queue in self.queues.items() if _is_due(queue, at)]
+        if self._published < len(self.stream.made) and self._publisher_rests_until <= at:
             ready.append(Function.PUBLISHER)
+        turn = self._next_turn()
+        if turn is not None and turn <= at:
+            ready.append(Function.SWEEPER)
         return sorted(ready, key=list(Function).index)
 
     def let(self, function: Function) -> None:
@@ -283,6 +141,9 @@ class World:
         try:
             if function is Function.PUBLISHER:
                 self._let_publish()
+            elif function is Function.SWEEPER:
+                self._swept_at = self.clock.at
+                self.handlers[function]({}, _context_of(function))
             else:
                 self._let_receive(function)
         except* Crash:
@@ -305,38 +166,38 @@ class World:
 
     def next_at(self) -> datetime | None:
         """Return when there is something to do next, ``None`` where nothing is left."""
-        moments = [queue.next_visible_at() for queue in self._queues().values()]
-        if self._published < len(self.jobs.changes):
+        moments = [queue.next_visible_at() for queue in self.queues.values()]
+        if self._published < len(self.stream.made):
             moments.append(self._publisher_rests_until)
+        moments.append(self._next_turn())
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _queues(self) -> dict[Function, RememberingQueue]:
-        return {
-            Function.WORKER: self.jobs_queue,
-            Function.FANOUT: self.events_queue,
-            Function.DELIVERER: self.deliveries_queue,
-        }
+    def _next_turn(self) -> datetime | None:
+        """Return when the wheel has something on it: at the turns between nothing happens."""
+        minute = self.wheel.next_minute()
+        if minute is None:
+            return None
+        turn = begin_of(minute)
+        if self._swept_at is None or turn > self._swept_at:
+            return turn
+        return self._swept_at + timedelta(minutes=1)  # what was not done then is done a turn later
 
     def _let_receive(self, function: Function) -> None:
-        handlers: dict[Function, Callable[..., Any]] = {
-            Function.WORKER: self._work,
-            Function.FANOUT: self._fan_out,
-            Function.DELIVERER: self._deliver,
-        }
-        queue = self._queues()[function]
+        queue = self.queues[function]
         event = queue.received()
         if event["Records"]:
-            queue.settle(event, handlers[function](event, LambdaContext()))
+            queue.settle(event, self.handlers[function](event, _context_of(function)))
 
     def _let_publish(self) -> None:
         """Publish what comes next in the stream, which goes on only when that is done."""
-        changes = self.jobs.changes[self._published : self._published + STREAM_BATCH]
+        publish = self.handlers[Function.PUBLISHER]
+        changes = self.stream.made[self._published : self._published + STREAM_BATCH]
         event = stream_event(changes)
         self._publisher_rests_until = self.clock.at + _AFTER_A_FAILED_BATCH
         try:
-            answer = self._publish(event, LambdaContext())
+            answer = publish(event, _context_of(Function.PUBLISHER))
             if self._copies > 1:
-                answer = self._publish(event, LambdaContext())
+                answer = publish(event, _context_of(Function.PUBLISHER))
         except UnavailableError:
             return
         failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
@@ -348,11 +209,17 @@ class World:
 
     def send_everything_again(self) -> None:
         """Put every message that was ever sent into its queue once more, as a redrive would."""
-        for queue in self._queues().values():
-            for body in list(queue.sent):
+        for function, queue in self.queues.items():
+            for body in self.sent_to(function):
                 queue.send_text(body)
 
     # ------------------------------------------------------------ what can be seen of it
+
+    def sent_to(self, function: Function) -> list[str]:
+        """Return the body of every message that was ever sent to a function's queue."""
+        queue = self.queues[function]
+        assert isinstance(queue, RememberingQueue), "made of the type that was given"
+        return list(queue.sent)
 
     def row(self, job_id: JobId, tenant_id: TenantId = TENANT) -> Job:
         return next(j for j in self.jobs.all() if (j.tenant_id, j.id) == (tenant_id, job_id))
@@ -367,14 +234,9 @@ class World:
             posts.setdefault(post.headers["webhook-id"], []).append(post)
         return posts
 
-    @property
-    def log_text(self) -> str:
-        return "".join(log.text for log in self.logs.values())
 
-    @property
-    def dead_letters(self) -> list[str]:
-        dead = [message for queue in self._queues().values() for message in queue.dead]
-        return [message.body for message in (*dead, *self.unpublished.messages)]
+def _context_of(function: Function) -> FakeLambdaContext:
+    return FakeLambdaContext(TIMEOUTS[function])
 
 
 def _is_due(queue: InMemoryQueue, at: datetime) -> bool:

@@ -1,6 +1,9 @@
 """Every conditional write loses a race as it should, and knows its own write from a rival's."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
+from itertools import permutations
 
 import pytest
 
@@ -16,6 +19,8 @@ from relay.domain.errors import (
     UnavailableError,
 )
 from relay.domain.job import Job
+from relay.domain.money import Money
+from relay.domain.usage import Usage
 from tests.cloud import TABLE, Cloud
 from tests.fakes.clock import NOON
 from tests.fakes.dice import FakeDice
@@ -36,12 +41,16 @@ DICE = FakeDice()  # one for all: two claims must never draw the same
 
 SECOND = timedelta(seconds=1)
 LONG_AFTER = NOON + timedelta(minutes=30)
-SECOND_PUT = 2  # the first is the wheel's hint
 
 
 def claim(store: DynamoDBJobStore, job: Job) -> Job:
     at = NOON if job.lease_until is None else LONG_AFTER
     return store.claim(job.tenant_id, job.id, at=at, lease_margin=LEASE_MARGIN)
+
+
+def find(store: DynamoDBJobStore, job: Job) -> Job:
+    """Return a job as it is, its tombstone included."""
+    return store.find([(job.tenant_id, job.id)]).rows[job.id]
 
 
 def claim_delivery(store: DynamoDBDeliveryStore, delivery: Delivery) -> Delivery:
@@ -59,7 +68,7 @@ class TestJobs:
     ) -> None:
         client = cloud.dynamodb()
         theirs = a_job(model="theirs")
-        just_before(client, "PutItem", lambda: rival.submit(theirs), call=SECOND_PUT)
+        just_before(client, "PutItem", lambda: rival.submit(theirs))
 
         with pytest.raises(AlreadyExistsError):
             DynamoDBJobStore(client, TABLE, DICE).submit(a_job(model="mine"))
@@ -120,7 +129,7 @@ class TestJobs:
         self, cloud: Cloud, rival: DynamoDBJobStore
     ) -> None:
         client = cloud.dynamodb()
-        applied_twice(client, "PutItem", cloud.dynamodb(), call=SECOND_PUT)
+        applied_twice(client, "PutItem", cloud.dynamodb())
 
         DynamoDBJobStore(client, TABLE, DICE).submit(a_job())
 
@@ -166,7 +175,7 @@ class TestJobs:
         self, cloud: Cloud, rival: DynamoDBJobStore
     ) -> None:
         client = cloud.dynamodb()
-        applied_unheard(client, "PutItem", cloud.dynamodb(), call=SECOND_PUT)
+        applied_unheard(client, "PutItem", cloud.dynamodb())
         with pytest.raises(UnavailableError):
             DynamoDBJobStore(client, TABLE, DICE).submit(a_job())
 
@@ -187,6 +196,94 @@ class TestJobs:
         rival.save(mine, completed(mine))
 
         assert rival.get(mine.tenant_id, mine.id, at=NOON) == completed(mine)
+
+
+def spend(job: Job) -> Job:
+    return job.spent_on(Usage(total_tokens=14), Money(Decimal("0.0000039")))
+
+
+def ask_to_tell_again(job: Job) -> Job:
+    return job.asked_to_tell_again()
+
+
+def delete(job: Job) -> Job:
+    return job.deleted(LONG_AFTER)
+
+
+type Change = Callable[[Job], Job]
+CHANGES_OF_AN_END = [spend, ask_to_tell_again, delete]
+CANCELLED = a_job(metadata={"order": "4711"}).cancelled(NOON)
+
+
+class TestEndedJobs:
+    """Whose changes keep the version, so that it alone would let each write over the others."""
+
+    @pytest.fixture
+    def rival(self, cloud: Cloud) -> DynamoDBJobStore:
+        store = DynamoDBJobStore(cloud.dynamodb(), TABLE, DICE)
+        store.submit(CANCELLED)
+        return store
+
+    @pytest.mark.parametrize(("mine", "theirs"), [*permutations(CHANGES_OF_AN_END, 2)])
+    def test_save_loses_to_another_change_of_the_same_end(
+        self, cloud: Cloud, rival: DynamoDBJobStore, mine: Change, theirs: Change
+    ) -> None:
+        client = cloud.dynamodb()
+        just_before(client, "UpdateItem", lambda: rival.save(CANCELLED, theirs(CANCELLED)))
+
+        with pytest.raises(LostLeaseError):
+            DynamoDBJobStore(client, TABLE, DICE).save(CANCELLED, mine(CANCELLED))
+
+        assert find(rival, CANCELLED) == theirs(CANCELLED)
+
+    def test_whoever_asks_second_to_have_an_end_told_anew_has_been_heard_already(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        client = cloud.dynamodb()
+        told = CANCELLED.asked_to_tell_again()
+        just_before(client, "UpdateItem", lambda: rival.save(CANCELLED, told))
+
+        DynamoDBJobStore(client, TABLE, DICE).save(CANCELLED, told)
+
+        assert find(rival, CANCELLED) == told
+
+    def test_save_loses_to_a_later_asking_to_have_the_end_told_anew(
+        self, cloud: Cloud, rival: DynamoDBJobStore
+    ) -> None:
+        client = cloud.dynamodb()
+        told = CANCELLED.asked_to_tell_again()
+        rival.save(CANCELLED, told)
+        twice = told.asked_to_tell_again()
+        just_before(client, "UpdateItem", lambda: rival.save(told, twice))
+
+        with pytest.raises(LostLeaseError):
+            DynamoDBJobStore(client, TABLE, DICE).save(told, delete(told))
+
+        assert find(rival, CANCELLED) == twice
+
+    @pytest.mark.parametrize("change", CHANGES_OF_AN_END)
+    def test_a_change_that_was_applied_but_not_heard_of_is_done_when_tried_again(
+        self, cloud: Cloud, rival: DynamoDBJobStore, change: Change
+    ) -> None:
+        client = cloud.dynamodb()
+        applied_twice(client, "UpdateItem", cloud.dynamodb())
+
+        DynamoDBJobStore(client, TABLE, DICE).save(CANCELLED, change(CANCELLED))
+
+        assert find(rival, CANCELLED) == change(CANCELLED)
+
+    @pytest.mark.parametrize("change", CHANGES_OF_AN_END)
+    def test_a_change_whose_answer_never_came_may_be_done_again(
+        self, cloud: Cloud, rival: DynamoDBJobStore, change: Change
+    ) -> None:
+        client = cloud.dynamodb()
+        applied_unheard(client, "UpdateItem", cloud.dynamodb())
+        with pytest.raises(UnavailableError):
+            DynamoDBJobStore(client, TABLE, DICE).save(CANCELLED, change(CANCELLED))
+
+        rival.save(CANCELLED, change(CANCELLED))
+
+        assert find(rival, CANCELLED) == change(CANCELLED)
 
 
 class TestDeliveries:

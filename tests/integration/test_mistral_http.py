@@ -10,7 +10,7 @@ import pytest
 from relay.adapters.mistral_http import ANSWER_BYTES_MAX, CALLS_PER_CLIENT, HttpMistral
 from relay.domain.answer import Answer
 from relay.domain.errors import MistralCallError
-from relay.domain.job import ErrorCode
+from relay.domain.job_error import ErrorCode
 from tests.fakes.offloading import offload
 from tests.fakes.secret import FakeSecret
 
@@ -227,6 +227,18 @@ def test_the_key_is_read_for_each_call_so_that_a_new_one_takes_effect() -> None:
     asyncio.run(call_twice())
 
     assert keys == ["Bearer old", "Bearer new"]
+
+
+@pytest.mark.parametrize(("status", "forgotten"), [(401, 1), (402, 0), (403, 0), (200, 0)])
+def test_a_key_that_mistral_refuses_is_read_anew(status: int, forgotten: int) -> None:
+    """Else sandboxes that keep an old key would open the circuit again after it was mended."""
+    secret = FakeSecret("old")
+    respond = httpx.MockTransport(lambda _: httpx.Response(status, json={}))
+    mistral = HttpMistral("https://mistral.invalid", secret, offload, respond)
+
+    asyncio.run(mistral.call("/v1/chat/completions", b"{}", time_limit=timedelta(seconds=5)))
+
+    assert secret.forgotten == forgotten
 
 
 @pytest.mark.parametrize("key", ["", "two\nlines", "with space", "typographic\u2019s"])

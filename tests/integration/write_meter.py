@@ -1,6 +1,7 @@
 """What writes cost, by DynamoDB's published rule, which moto does not follow.
 
-A write costs one unit per started KiB of the row, before or after it, whichever is larger.
+A write costs one unit per started KiB of the row, before or after it, whichever is larger. A
+deletion is a write, of the row before it, and one of nothing costs a unit too.
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 UNIT_BYTES = 1024
-_OPERATIONS = ("PutItem", "UpdateItem", "BatchWriteItem")
+_OPERATIONS = ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
 
 
 class WriteMeter:
@@ -31,6 +32,11 @@ class WriteMeter:
     @property
     def total(self) -> int:
         return sum(units for _, units in self.units)
+
+    @property
+    def kinds(self) -> str:
+        """The first letters of the rows that were written, in order."""
+        return "".join(kind for kind, _ in self.units)
 
     def _note_before(self, params: Mapping[str, Any], **_: object) -> None:
         self._before = [(key, self._row_bytes(key)) for key in _keys_of(params)]
@@ -52,7 +58,10 @@ def _keys_of(params: Mapping[str, Any]) -> list[dict[str, Any]]:
     if "Item" in params:
         return [_key_of(params["Item"])]
     requests = params["RequestItems"][TABLE]
-    return [_key_of(request["PutRequest"]["Item"]) for request in requests]
+    return [
+        _key_of(it["PutRequest"]["Item"]) if "PutRequest" in it else it["DeleteRequest"]["Key"]
+        for it in requests
+    ]
 
 
 def _key_of(item: Mapping[str, Any]) -> dict[str, Any]:

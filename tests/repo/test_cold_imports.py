@@ -15,7 +15,9 @@ _NEEDED_BY: dict[str, set[str]] = {
     "authorizer": set(),
     "deliverer": {"asyncio", "httpcore"},
     "fanout": set(),
+    "intake": {"pydantic"},
     "publisher": set(),
+    "sweeper": set(),
     "worker": {"asyncio", "httpx"},
 }
 _HEAVY = {"asyncio", "boto3", "httpcore", "httpx", "pydantic"}

@@ -34,12 +34,16 @@ class RecordedEnvironment:
         return self.values.get(name, "1" if name != LOCAL_ONLY else default)
 
 
+def main_of(handler: str) -> Path:
+    """Return the module in which a function is put together."""
+    return REPOSITORY / (handler.rpartition(".")[0].replace(".", "/") + ".py")
+
+
 def settings_of(handler: str) -> Callable[[], Any]:
     """Return the settings that a function's ``main`` reads."""
-    main = REPOSITORY / (handler.rpartition(".")[0].replace(".", "/") + ".py")
     (name,) = (
         alias.name
-        for node in ast.walk(ast.parse(main.read_text("utf-8")))
+        for node in ast.walk(ast.parse(main_of(handler).read_text("utf-8")))
         if isinstance(node, ast.ImportFrom) and node.module == "relay.config"
         for alias in node.names
     )
@@ -103,6 +107,26 @@ def _takes_nothing(parameter: Json) -> bool:
         and "" in parameter.get("AllowedValues", [""])
         and re.search(parameter.get("AllowedPattern", ""), "") is not None
     )
+
+
+@rule(
+    at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").put("^.*$"),
+    at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").put("^[a-z#]*$"),
+    at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").put("^[A-Za-z0-9_-]+$"),
+    at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").drop(),
+    at_root("Parameters", "DefaultSqsTenant", "Default").put("public"),
+)
+def senders_that_nobody_knows_are_refused_unless_a_tenant_is_named(template: Template) -> Faults:
+    parameter = template["Parameters"]["DefaultSqsTenant"]
+    pattern = re.compile(parameter.get("AllowedPattern", ""))
+    if parameter["Default"]:
+        yield "DefaultSqsTenant: whoever may send is taken in by default"
+    for text in ("", "local", "ten_01M7YZMHG00000000000000000"):
+        if not pattern.search(text):
+            yield f"DefaultSqsTenant: does not take {text!r}"
+    for text in ("a#b", "a b", "a/b", "é", "a" * 65):
+        if pattern.search(text):
+            yield f"DefaultSqsTenant: takes {text!r}, which would break a row's key"
 
 
 @rule(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from tests.template.calls import actions_of
 from tests.template.looking import (
     FUNCTION,
     QUEUE,
@@ -11,15 +12,22 @@ from tests.template.looking import (
     mappings_from,
     permissions_of,
     properties_of,
+    schedules,
     statements_of,
     target,
 )
-from tests.template.rules import Faults, at, rule
+from tests.template.rules import Faults, at, at_root, rule
 from tools.template import Json, Template
 
 LOG_GROUP = "AWS::Logs::LogGroup"
 LOGGING = ("logs:CreateLogStream", "logs:PutLogEvents")
 TRACING = ("xray:PutTraceSegments", "xray:PutTelemetryRecords")
+READING_THE_STREAM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
 READING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
@@ -139,6 +147,30 @@ def _names_one(template: Template, resource: Json) -> bool:
 
 
 @rule(
+    at(*_statement("WorkerRole", 0), "Action").put(["dynamodb:GetItem", "dynamodb:PutItem"]),
+    at(*_statement("WorkerRole", 1), "Action").put(["s3:GetObject", "s3:PutObject"]),
+    at(*_statement("AuthorizerRole", 0), "Action").put(["dynamodb:GetItem", "dynamodb:PutItem"]),
+    at(*_statement("SweeperRole", 0), "Action").add("dynamodb:Scan"),
+    at(*_statement("IntakeRole", 0), "Action").put(["dynamodb:GetItem", "dynamodb:PutItem"]),
+    at(*_statement("ApiRole", 4)).drop(),
+)
+def a_function_may_do_to_rows_and_objects_what_its_code_does(template: Template) -> Faults:
+    """What is missing would show at the first cancelled job, or the first lost message."""
+    for name, function in every(template, FUNCTION):
+        called = actions_of(function["Handler"].split(".")[1])
+        if "s3:GetObject" in called:
+            called.add("s3:ListBucket")  # else S3 answers 403 for what is gone
+        allowed = {
+            action
+            for statement in permissions_of(template, name)
+            for action in statement.actions
+            if action.startswith(("dynamodb:", "s3:")) and action not in READING_THE_STREAM
+        }
+        for action in called ^ allowed:
+            yield f"{name}: {action} is {'refused' if action in called else 'never called'}"
+
+
+@rule(
     at(*_statement("ApiRole", 3), "Resource").put(
         [{"Ref": "WebhookMasterSecret"}, {"Ref": "MistralApiKey"}]
     ),
@@ -154,11 +186,11 @@ def only_the_worker_may_read_the_mistral_key(template: Template) -> Faults:
         [{"Ref": "WebhookMasterSecret"}, {"Ref": "MistralApiKey"}]
     ),
     at(*_statement("DelivererRole", 3)).drop(),
+    at("SweeperFunction", "Environment", "Variables", "KEY").put({"Ref": "WebhookMasterSecret"}),
 )
-def only_api_and_deliverer_may_read_the_webhook_secret(template: Template) -> Faults:
-    yield from _known_to_others(
-        template, "WebhookMasterSecret", {"ApiFunction", "DelivererFunction"}
-    )
+def only_those_who_sign_may_read_the_webhook_secret(template: Template) -> Faults:
+    signing = {"ApiFunction", "DelivererFunction", "IntakeFunction"}
+    yield from _known_to_others(template, "WebhookMasterSecret", signing)
 
 
 def _known_to_others(template: Template, secret: str, expected: set[str]) -> Faults:
@@ -200,15 +232,40 @@ def a_reader_may_read(template: Template) -> Faults:
     at("ApiFunctionAnythingElsePermission", "SourceArn").drop(),
     at("ApiFunctionAnythingElsePermission", "Principal").put("*"),
     at("HttpApiApiKeyAuthorizerPermission", "SourceArn").put({"Fn::Sub": "arn:aws:s3:::x"}),
+    at("SweeperFunctionEveryMinutePermission", "SourceArn").drop(),
+    at("SweeperFunctionEveryMinutePermission", "SourceArn").put(
+        {"Fn::GetAtt": ["JobEventsRule", "Arn"]}
+    ),
+    at("SweeperFunctionEveryMinutePermission", "Principal").put("apigateway.amazonaws.com"),
+    at("ApiFunctionAnythingElsePermission", "Principal").put("events.amazonaws.com"),
 )
-def a_function_is_called_by_our_own_gateway_only(template: Template) -> Faults:
+def a_function_is_called_by_our_own_gateway_and_schedules_only(template: Template) -> Faults:
     for name, permission in every(template, "AWS::Lambda::Permission"):
-        if permission["Principal"] != "apigateway.amazonaws.com":
-            yield f"{name}: lets {permission['Principal']} in"
-        match permission.get("SourceArn"):
-            case {"Fn::Sub": [str(text), {"__ApiId__": {"Ref": "HttpApi"}}]} if (
-                ":${__ApiId__}/" in text
+        source = permission.get("SourceArn")
+        match permission["Principal"], source:
+            case (
+                "apigateway.amazonaws.com",
+                {"Fn::Sub": [str(text), {"__ApiId__": {"Ref": "HttpApi"}}]},
+            ) if ":${__ApiId__}/" in text:
+                pass
+            case "events.amazonaws.com", {"Fn::GetAtt": [str(schedule), "Arn"]} if schedule in dict(
+                schedules(template)
             ):
                 pass
-            case _:
-                yield f"{name}: does not say whose gateway"
+            case caller, _:
+                yield f"{name}: lets {caller} in from {source}"
+
+
+@rule(
+    at_root("Resources", "SweeperFunctionEveryMinutePermission").drop(),
+    at("SweeperFunctionEveryMinutePermission", "FunctionName").put({"Ref": "ApiFunction"}),
+)
+def a_schedule_may_call_what_it_wakes(template: Template) -> Faults:
+    allowed = {
+        (target(permission.get("SourceArn")), target(permission["FunctionName"]))
+        for _, permission in every(template, "AWS::Lambda::Permission")
+    }
+    for name, schedule in schedules(template):
+        for it in schedule["Targets"]:
+            if (name, target(it["Arn"])) not in allowed:
+                yield f"{name}: may not call {target(it['Arn'])}"

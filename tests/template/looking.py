@@ -10,6 +10,7 @@ from tools.template import Json, Resource, Template, resources_of
 
 FUNCTION = "AWS::Lambda::Function"
 MAPPING = "AWS::Lambda::EventSourceMapping"
+EVENT_RULE = "AWS::Events::Rule"
 QUEUE = "AWS::SQS::Queue"
 QUEUE_POLICY = "AWS::SQS::QueuePolicy"
 ROLE = "AWS::IAM::Role"
@@ -110,10 +111,18 @@ def dead_letter_queues(template: Template) -> set[str]:
 
 
 def rule_targets(template: Template) -> Iterator[tuple[str, Resource]]:
-    """Yield, of every rule of the bus, its logical id and each of its targets."""
-    for logical_id, properties in every(template, "AWS::Events::Rule"):
+    """Yield, of every rule that hands on events, its logical id and each of its targets."""
+    for logical_id, properties in every(template, EVENT_RULE):
         for it in properties["Targets"]:
-            yield logical_id, it
+            if "EventPattern" in properties:
+                yield logical_id, it
+
+
+def schedules(template: Template) -> Iterator[tuple[str, Resource]]:
+    """Yield the rules that hand on no events but wake at times."""
+    for logical_id, properties in every(template, EVENT_RULE):
+        if "ScheduleExpression" in properties:
+            yield logical_id, properties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,7 @@ def a_queue_that_is_read_has_a_dead_letter_queue_that_is_not(template: Template)
 
 @rule(
     at_root("Resources", "JobsDeadLetterAlarm").drop(),
+    at_root("Resources", "SubmissionsDeadLetterAlarm").drop(),
     at("EventsDeadLetterAlarm", "MetricName").put("NumberOfMessagesSent"),
     at("UnpublishedDeadLetterAlarm", "Dimensions", 0, "Value").put("unpublished"),
     at("DeliveriesDeadLetterAlarm", "Threshold").put(1),
@@ -75,7 +76,7 @@ def a_single_dead_letter_raises_an_alarm(template: Template) -> Faults:
     watched = {
         target(dimension["Value"])
         for _, alarm in every(template, "AWS::CloudWatch::Alarm")
-        for dimension in alarm["Dimensions"]
+        for dimension in alarm.get("Dimensions", [])
         if expected.items() <= alarm.items()
         and dimension["Name"] == "QueueName"
         and "AlarmTopicArn" in str(alarm.get("AlarmActions"))

@@ -1,4 +1,4 @@
-"""One HTTP request and its repetitions: what is safe to send twice, when, and until when."""
+"""One HTTP request and its repetitions: when, and until when. All are safe to send twice."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tools.cli.errors import UnreachableError
+from tools.cli.errors import UnreachableError, same_job_advice
 from tools.cli.machine import Machine
 from tools.cli.settings import Settings
 from tools.cli.version import version
@@ -17,6 +17,8 @@ ANSWER_SECONDS_MAX = 10  # for an answer, on top of the time it is held
 CONNECT_SECONDS_MAX = 5
 RETRY_PAUSES_SECONDS = (1, 2, 4)  # before each further attempt, where the service names no time
 RETRY_SECONDS_MAX = 60  # for all attempts at one request, unless its caller has less time
+IDEMPOTENCY_KEY = "Idempotency-Key"
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL)
 RETRIED_STATUSES = frozenset(
     {
         HTTPStatus.TOO_MANY_REQUESTS,
@@ -29,14 +31,13 @@ RETRIED_STATUSES = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """``is_repeatable``: a second one does no harm. ``until``: when to give up, in ticks."""
+    """A request of which a second does no harm. ``until``: when to give up, in ticks."""
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
     hold_seconds: int = 0
-    is_repeatable: bool = True
     until: float | None = None
 
 
@@ -63,20 +64,24 @@ class Caller:
             UnreachableError: There was no answer.
         """
         until = self._machine.ticks() + RETRY_SECONDS_MAX if call.until is None else call.until
-        for usual_pause in RETRY_PAUSES_SECONDS:
-            pause: float = usual_pause
+        pauses = iter(RETRY_PAUSES_SECONDS)
+        may_have_arrived = False
+        while True:  # ends with the last pause
+            pause: float | None = next(pauses, None)
             try:
                 response = self._send_once(call)
-            except UnreachableError:
-                if not self._may_repeat(call, pause, until):
-                    raise
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                may_have_arrived = may_have_arrived or not isinstance(error, NEVER_SENT)
+                if pause is None or not self._is_in_time(pause, until):
+                    lost = self._unreachable(call, error, may_have_arrived=may_have_arrived)
+                    raise lost from error
             else:
+                may_have_arrived = True
                 asked = self.retry_after_seconds(response)
-                pause = usual_pause if asked is None else asked
-                if not (_is_passing(response) and self._may_repeat(call, pause, until)):
+                pause = asked if pause is not None and asked is not None else pause
+                if pause is None or not (_is_passing(response) and self._is_in_time(pause, until)):
                     return response
             self._machine.wait(pause)
-        return self._send_once(call)
 
     def retry_after_seconds(self, response: httpx.Response) -> float | None:
         """Return the pause of ``Retry-After``, which is in seconds or a date."""
@@ -88,29 +93,29 @@ class Caller:
         except (ValueError, TypeError):  # absent, unreadable, or without a zone
             return None
 
-    def _may_repeat(self, call: Call, pause: float, until: float) -> bool:
-        return call.is_repeatable and self._machine.ticks() + pause < until
+    def _is_in_time(self, pause: float, until: float) -> bool:
+        return self._machine.ticks() + pause < until
 
     def _send_once(self, call: Call) -> httpx.Response:
         timeout = httpx.Timeout(call.hold_seconds + ANSWER_SECONDS_MAX, connect=CONNECT_SECONDS_MAX)
-        try:
-            return self._http.request(
-                call.method, call.url, headers=call.headers, content=call.body, timeout=timeout
-            )
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise self._unreachable(call, error) from error
+        return self._http.request(
+            call.method, call.url, headers=call.headers, content=call.body, timeout=timeout
+        )
 
-    def _unreachable(self, call: Call, error: Exception) -> UnreachableError:
-        never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+    def _unreachable(
+        self, call: Call, error: Exception, *, may_have_arrived: bool
+    ) -> UnreachableError:
         reason = f"{type(error).__name__}: {error}".replace(self._settings.api_key, "[API key]")
         lines = [reason.removesuffix(": ")]
-        if call.method == "POST" and not never_sent:
+        advice = [f"Check the network and the address, which came from {self._settings.source}."]
+        if call.method == "POST" and may_have_arrived:
             lines.append("The connection was lost on the way: the job may have been accepted.")
+            advice += same_job_advice(call.headers.get(IDEMPOTENCY_KEY))
         # The host alone, since the rest of a link may hold its permission.
         return UnreachableError(
             f"Could not reach the service at {urlsplit(call.url).netloc}.",
             lines=lines,
-            advice=[f"Check the network and the address, which came from {self._settings.source}."],
+            advice=advice,
         )
 
 

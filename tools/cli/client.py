@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 import httpx
 
-from tools.cli.calls import Call, Caller
+from tools.cli.calls import IDEMPOTENCY_KEY, Call, Caller
 from tools.cli.errors import RefusedError, UnreachableError
 from tools.cli.job_view import JobView
 from tools.cli.machine import Machine
@@ -44,28 +44,22 @@ class RelayClient:
         """Close its connections."""
         self._caller.close()
 
-    def submit(
-        self, body: bytes, *, hold_seconds: int = 0, idempotency_key: str | None = None
-    ) -> Answer:
+    def submit(self, body: bytes, *, idempotency_key: str, hold_seconds: int = 0) -> Answer:
         """Make a job of ``body``, which is the JSON that the API takes.
 
-        Sent once only, since a lost answer may belong to an accepted job. With a key, the
-        service knows a repetition, so that a lost connection is tried again.
+        By its key the service knows a repetition, so that a lost connection is tried again.
 
         Raises:
             RefusedError: The service said no.
             UnreachableError: There was no answer; the job may exist.
         """
-        headers = {"Content-Type": "application/json"}
-        if idempotency_key:
-            headers["Idempotency-Key"] = idempotency_key
+        headers = {"Content-Type": "application/json", IDEMPOTENCY_KEY: idempotency_key}
         call = Call(
             method="POST",
             url=f"{self._settings.api_url}/v1/jobs",
             headers=self._with_key(headers, hold_seconds),
             body=body,
             hold_seconds=hold_seconds,
-            is_repeatable=idempotency_key is not None,
         )
         return self._job_in(self._caller.send(call))
 

@@ -13,6 +13,13 @@ from enum import IntEnum
 from typing import ClassVar
 
 
+def same_job_advice(idempotency_key: str | None) -> list[str]:
+    """Return what to do where a request may have made a job that nobody was told of."""
+    if idempotency_key is None:
+        return []
+    return [f"To submit it again as the same job, add --idempotency-key {idempotency_key}"]
+
+
 class Exit(IntEnum):
     """What scripts read; the list in ``relay --help`` says the same."""
 

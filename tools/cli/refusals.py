@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tools.cli.errors import RefusedError
+from tools.cli.errors import RefusedError, same_job_advice
 
 EXCERPT_CHARACTERS_MAX = 300
 REQUEST_ID_HEADERS = ("x-request-id", "apigw-requestid", "x-amzn-requestid")
@@ -33,7 +33,7 @@ def refusal(response: httpx.Response, *, api_key: str) -> RefusedError:
     headline = f"Refused: {title} ({status}{f' {code}' if code else ''})"
     lines = [line.replace(api_key, "[API key]") for line in _lines(response, problem)]
     return RefusedError(
-        headline.replace(api_key, "[API key]"), lines=lines, advice=[_advice(response)]
+        headline.replace(api_key, "[API key]"), lines=lines, advice=_advice(response)
     )
 
 
@@ -56,15 +56,17 @@ def _lines(response: httpx.Response, problem: dict[str, Any]) -> Iterator[str]:
         yield f"Request id: {request_id}"
 
 
-def _advice(response: httpx.Response) -> str:
+def _advice(response: httpx.Response) -> list[str]:
     status = response.status_code
+    key = response.request.headers.get("idempotency-key")
     after = response.headers.get("retry-after")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         when = f"in {after} s" if after and after.isdigit() else "in a moment"
-        return f"Try again {when}; if it stays so, tell the operator the request id."
+        advice = f"Try again {when}; if it stays so, tell the operator the request id."
+        return [advice, *same_job_advice(key)]
     if status == HTTPStatus.CONFLICT and after:
-        return "The same request is still being accepted; send it again in a moment."
-    return ADVICE.get(status, ADVICE[400])
+        return ["The same request is still being accepted.", *same_job_advice(key)]
+    return [ADVICE.get(status, ADVICE[400])]
 
 
 def _json_object(response: httpx.Response) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tools.cli.errors import UsageError
 
 STDIN = "-"
 OPTION_SHAPE = re.compile(r"--?[A-Za-z][\w-]*(=.*)?")
+KEY_SHAPE = re.compile(r"[!-~]{1,255}")
 DURATION_SHAPE = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -71,6 +72,17 @@ def metadata_of(pairs: Sequence[str]) -> dict[str, str]:
             raise UsageError(f"--metadata has {key} twice.")
         metadata[key] = value
     return metadata
+
+
+def key_of(text: str) -> str:
+    """Return an idempotency key as it was typed.
+
+    Raises:
+        UsageError: The API would not take it.
+    """
+    if not KEY_SHAPE.fullmatch(text):
+        raise UsageError("--idempotency-key takes 1 to 255 visible ASCII characters, no blanks.")
+    return text
 
 
 def deadline_of(text: str, *, at: datetime) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from tools.cli.client import Answer, RelayClient
-from tools.cli.errors import Exit, InterruptedCliError, UsageError
+from tools.cli.errors import Exit, InterruptedCliError, UsageError, same_job_advice
 from tools.cli.follow import Follower, hold_seconds
 from tools.cli.job_view import JobView, text_of_result
 from tools.cli.machine import Machine
@@ -14,7 +14,14 @@ from tools.cli.output import Output
 from tools.cli.reports import Watch, exit_of, report_failure, status_line
 from tools.cli.settings import find_settings
 from tools.cli.shared_options import FOLLOW_DEFAULTS, FollowOptions
-from tools.cli.submission import deadline_of, encoded, json_body, metadata_of, prompt_text
+from tools.cli.submission import (
+    deadline_of,
+    encoded,
+    json_body,
+    key_of,
+    metadata_of,
+    prompt_text,
+)
 
 
 @Parameter(name="*", group="Question")
@@ -55,8 +62,8 @@ class JobOptions:
     deadline: str | None = None
     """When the answer is of no more use: a time with its zone, or a span: 90s, 30m, 2h, 3d."""
 
-    idempotency_key: bool = False
-    """Send a fresh Idempotency-Key, so that a lost connection is tried again without harm."""
+    idempotency_key: str | None = None
+    """What makes the same submission, sent again within a day, the same job. [default: fresh]"""
 
 
 NO_CHAT_OPTIONS = ChatOptions()
@@ -85,7 +92,8 @@ def submit(
     """
     seconds = follow.wait_seconds
     request = _request(prompt, chat, options, machine)
-    key = machine.new_key() if options.idempotency_key else None
+    given_key = options.idempotency_key
+    key = machine.new_key() if given_key is None else key_of(given_key)
     output = Output(machine)
     hold = hold_seconds(seconds) if seconds else 0
     with RelayClient(find_settings(machine.environment, machine.folder), machine) as client:
@@ -138,14 +146,14 @@ def _body(
     }
 
 
-def _submitted(client: RelayClient, request: bytes, *, hold: int, key: str | None) -> Answer:
+def _submitted(client: RelayClient, request: bytes, *, hold: int, key: str) -> Answer:
     try:
-        return client.submit(request, hold_seconds=hold, idempotency_key=key)
+        return client.submit(request, idempotency_key=key, hold_seconds=hold)
     except KeyboardInterrupt as interrupt:
         raise InterruptedCliError(
             "Interrupted before the service told the job's id.",
             lines=["If the request had arrived, the job goes on."],
-            advice=["See your newest jobs with GET /v1/jobs before you submit it again."],
+            advice=same_job_advice(key),
         ) from interrupt
 
 

@@ -16,7 +16,7 @@ LOCAL_STACK_VARIABLE = "RELAY_LOCAL_STACK"
 
 POLICIES_OF_RESOURCES = frozenset({"AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"})
 TLS_CONDITION = "aws:SecureTransport"
-BATCHED_ACTIONS = frozenset({"sqs:ChangeMessageVisibility"})
+BATCHED_ACTIONS = frozenset({"sqs:ChangeMessageVisibility", "sqs:SendMessage"})
 
 
 def adapted(
@@ -101,11 +101,11 @@ def with_batch_actions(template: Template) -> Template:
     """
 
     def change(node: dict[str, Json]) -> Json:
-        actions = node.get("Action")
-        if node.get("Effect") != "Allow" or not isinstance(actions, list):
+        if node.get("Effect") != "Allow" or "Action" not in node:
             return node
+        actions = [node["Action"]] if isinstance(node["Action"], str) else node["Action"]
         batched = [f"{name}Batch" for name in actions if name in BATCHED_ACTIONS]
-        return node | {"Action": [*actions, *batched]}
+        return node | {"Action": [*actions, *batched]} if batched else node
 
     return template | {"Resources": rewritten(template["Resources"], change)}
 

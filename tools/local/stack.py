@@ -16,10 +16,11 @@ from tools.local.function_logs import save_function_logs
 from tools.local.greeting import greeting
 from tools.local.parts import Addresses
 from tools.local.processes import Part, Processes
-from tools.local.seed import SIMULATED_MISTRAL_KEY, put_mistral_key, seed_keys
+from tools.local.seed import SIMULATED_MISTRAL_KEY, TENANT, put_mistral_key, seed_keys
 from tools.local.verify import verify
 
 REAL_MISTRAL = "https://api.mistral.ai"
+SIMULATED_REQUESTS_PER_SECOND = "1000"
 BUILD_SECONDS_MAX = 300.0
 START_SECONDS_MAX = 30.0
 LOOK_EVERY_SECONDS = 0.5
@@ -84,7 +85,7 @@ def _start(processes: Processes, say: Say) -> _Started:
     deployment = deploy(
         addresses.aws,
         BUILD,
-        parameters={},
+        parameters=_parameters(is_mistral_real=bool(real_key)),
         environment={"PUBLIC_API_URL": addresses.front, "MISTRAL_API_URL": addresses.mistral},
     )
     say("stack deployed")
@@ -99,6 +100,15 @@ def _start(processes: Processes, say: Say) -> _Started:
     front.wait_for(f"{addresses.front}/v1/health", seconds=START_SECONDS_MAX)
     say(f"API answers at {addresses.front}")
     return _Started(file, deployment, running)
+
+
+def _parameters(*, is_mistral_real: bool) -> dict[str, str]:
+    """Return the parameters that differ from the template's defaults.
+
+    The simulated Mistral has limits of its own; the real one is not ours to be faster with.
+    """
+    faster = {} if is_mistral_real else {"MistralRequestsPerSecond": SIMULATED_REQUESTS_PER_SECOND}
+    return {"DefaultSqsTenant": TENANT} | faster
 
 
 def _start_simulator(processes: Processes, address: str) -> Part:

@@ -111,8 +111,11 @@ def _faults_of_rules(deployment: Deployment, events: Any) -> Iterator[str]:
             else {}
         )
         rule_name = deployment.id_of(name).rpartition("|")[2]
-        if events.describe_rule(Name=rule_name, **where)["State"] != "ENABLED":
+        there = events.describe_rule(Name=rule_name, **where)
+        if there["State"] != "ENABLED":
             yield f"{name}: not enabled"
+        if there.get("ScheduleExpression") != wanted.get("ScheduleExpression"):
+            yield f"{name}: woken by {there.get('ScheduleExpression')}"
         found = events.list_targets_by_rule(Rule=rule_name, **where)["Targets"]
         arns = {target["Id"]: target["Arn"] for target in found}
         for target in wanted["Targets"]:

@@ -5,6 +5,8 @@ what a cold start costs is decided here.
 """
 # ruff: noqa: PLC0415
 
+import math
+from datetime import timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -15,19 +17,25 @@ from relay.aws import clients
 from relay.domain.egress import EgressPolicy
 from relay.ports import (
     ChangeReader,
+    CircuitStore,
     Clock,
     ContentStore,
+    DeadLetters,
     DeliveryStore,
     Dice,
     EventBus,
     EventStore,
+    IdempotencyStore,
     JobStore,
     KeyStore,
     Mistral,
     Queue,
+    RateBucket,
     Secret,
+    SenderStore,
     Visibility,
     WebhookSender,
+    Wheel,
 )
 
 if TYPE_CHECKING:
@@ -97,6 +105,42 @@ def key_store(table: str) -> KeyStore:
     return DynamoDBKeyStore(clients.dynamodb(), table)
 
 
+def sender_store(table: str) -> SenderStore:
+    """Return where senders are kept."""
+    from relay.adapters.dynamodb_senders import DynamoDBSenderStore
+
+    return DynamoDBSenderStore(clients.dynamodb(), table)
+
+
+def idempotency_store(table: str) -> IdempotencyStore:
+    """Return where idempotency keys are kept."""
+    from relay.adapters.dynamodb_idempotency import DynamoDBIdempotencyStore
+
+    return DynamoDBIdempotencyStore(clients.dynamodb(), table)
+
+
+def wheel(table: str) -> Wheel:
+    """Return the wheel."""
+    from relay.adapters.dynamodb_wheel import DynamoDBWheel
+
+    return DynamoDBWheel(clients.dynamodb(), table)
+
+
+def circuit_store(table: str) -> CircuitStore:
+    """Return where the circuit to Mistral is kept."""
+    from relay.adapters.dynamodb_circuit import DynamoDBCircuitStore
+
+    return DynamoDBCircuitStore(clients.dynamodb(), table)
+
+
+def rate_bucket(table: str, name: str, *, per_second: float) -> RateBucket:
+    """Return a token bucket that all sandboxes share, never faster than ``per_second``."""
+    from relay.adapters.dynamodb_rate import DynamoDBRateBucket
+
+    interval = timedelta(milliseconds=math.ceil(1000 / per_second))
+    return DynamoDBRateBucket(clients.dynamodb(), table, name, interval)
+
+
 def event_bus(name: str) -> EventBus:
     """Return the bus."""
     from relay.adapters.event_bridge import EventBridgeBus
@@ -109,6 +153,13 @@ def queue(url: str) -> Queue:
     from relay.adapters.sqs_queue import SqsQueue
 
     return SqsQueue(clients.sqs(), url)
+
+
+def dead_letters(url: str) -> DeadLetters:
+    """Return a dead-letter queue that a function itself sends to."""
+    from relay.adapters.sqs_queue import SqsDeadLetters
+
+    return SqsDeadLetters(clients.sqs(), url)
 
 
 def visibility(url: str) -> Visibility:

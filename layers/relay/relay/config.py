@@ -73,6 +73,36 @@ class WorkerSettings:
     jobs_queue_url: str = _required("JOBS_QUEUE_URL")
     mistral_api_url: str = _required("MISTRAL_API_URL")
     mistral_api_key_secret_arn: str = _required("MISTRAL_API_KEY_SECRET_ARN")
+    mistral_requests_per_second: int = _number("MISTRAL_REQUESTS_PER_SECOND")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeSettings:
+    """What ``intake`` needs. The last five may be empty, which means none."""
+
+    table_name: str = _required("TABLE_NAME")
+    bucket_name: str = _required("BUCKET_NAME")
+    jobs_queue_url: str = _required("JOBS_QUEUE_URL")
+    submissions_queue_url: str = _required("SUBMISSIONS_QUEUE_URL")
+    submissions_dead_letter_queue_url: str = _required("SUBMISSIONS_DEAD_LETTER_QUEUE_URL")
+    webhook_master_secret_arn: str = _required("WEBHOOK_MASTER_SECRET_ARN")
+    retention_days: int = _number("RETENTION_DAYS")
+    default_model: str = _required("DEFAULT_MODEL")
+    default_max_tokens: str = _optional("DEFAULT_MAX_TOKENS")
+    default_temperature: str = _optional("DEFAULT_TEMPERATURE")
+    default_sqs_tenant: str = _optional("DEFAULT_SQS_TENANT")
+    public_api_url: str = _optional("PUBLIC_API_URL")
+    is_local_stack: bool = _local_stack()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweeperSettings:
+    """What ``sweeper`` needs."""
+
+    table_name: str = _required("TABLE_NAME")
+    jobs_queue_url: str = _required("JOBS_QUEUE_URL")
+    deliveries_queue_url: str = _required("DELIVERIES_QUEUE_URL")
+    metrics_namespace: str = _required("METRICS_NAMESPACE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

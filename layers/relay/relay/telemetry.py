@@ -5,7 +5,7 @@ the text of somebody else's exception, which may quote any of them.
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from aws_lambda_powertools import Logger
@@ -29,10 +29,15 @@ FIELDS = frozenset(
         "fence",
         "job_id",
         "key_id",
+        "lag_ms",
+        "message_id",
         "model",
         "outcome",
         "records",
         "records_failed",
+        "records_sent",
+        "records_told_again",
+        "records_unreadable",
         "request_id",
         "route",
         "source",
@@ -47,7 +52,13 @@ FIELDS = frozenset(
 )
 
 type Fact = str | int | None
+type Measure = Callable[[str, float], None]
+"""Writes a metric: its name, and seconds."""
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+OLDEST_DUE = "OldestDue"
+"""Seconds for which something has been due that the sweeper has not come to. Its heartbeat."""
 
 
 class WideLog:
@@ -96,3 +107,16 @@ def failure_facts(error: BaseException) -> dict[str, Fact]:
 def in_milliseconds(duration: timedelta) -> int:
     """Return a duration as logs have it."""
     return duration // _MILLISECOND
+
+
+def measure(name: str, seconds: float, *, namespace: str) -> None:
+    """Write a metric of the whole deployment, as a line in the format that CloudWatch reads.
+
+    ``namespace`` is the deployment's own, or each would hide the other's standstill.
+
+    Source: CloudWatch, "Specification: Embedded metric format".
+    """
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric  # noqa: PLC0415 - for one function
+
+    with single_metric(name=name, unit=MetricUnit.Seconds, value=seconds, namespace=namespace):
+        pass

@@ -1,32 +1,23 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
 
-from relay.adapters.table_stream import TableStreamReader
-from relay.aws import delivery_row, event_row, job_row
+from relay.aws import circuit_row, delivery_row, event_row, job_row
+from relay.aws.values import from_item, to_item
+from relay.domain.circuit import Circuit
 from relay.domain.delivery import Delivery
 from relay.domain.event import Event
-from relay.domain.job import Job
-from tests.fakes.examples import a_completed_job, a_delivery, a_job, an_event
-from tests.fakes.strategies import deliveries, events, jobs
-from tests.fakes.table_stream import image
+from relay.domain.job import Job, StatusReason
+from tests.fakes.clock import NOON
+from tests.fakes.examples import a_completed_job, a_delivery, a_job, a_job_id, an_event
+from tests.fakes.strategies import circuits, deliveries, events, jobs
 
 
 @given(jobs())
 def test_a_job_survives_its_row(job: Job) -> None:
     assert job_row.from_row(job_row.to_row(job)) == job
-
-
-@given(jobs())
-def test_a_job_survives_the_stream_of_the_table(job: Job) -> None:
-    carried = json.loads(json.dumps(image(job_row.to_row(job))))
-
-    assert TableStreamReader().job(carried) == job
-
-
-def test_the_stream_has_no_job_before_the_first_write() -> None:
-    assert TableStreamReader().job(None) is None
 
 
 @given(deliveries())
@@ -39,6 +30,28 @@ def test_an_event_survives_its_row(event: Event) -> None:
     assert event_row.from_row(event_row.to_row(event)) == event
 
 
+@given(events)
+def test_an_event_survives_the_row_in_which_it_waits_for_the_bus(event: Event) -> None:
+    assert event_row.from_row(event_row.to_outbox_row(event)) == event
+
+
+@given(circuits())
+def test_a_circuit_survives_its_row(circuit: Circuit) -> None:
+    assert circuit_row.from_row(circuit_row.to_row(circuit)) == circuit
+
+
+def test_a_circuit_has_one_row_whatever_it_is() -> None:
+    opened = Circuit().opened(NOON, StatusReason.INVALID_API_KEY)
+
+    row, later = circuit_row.to_row(opened), circuit_row.to_row(opened.closed(NOON))
+
+    assert from_item(circuit_row.KEY) == {"pk": "U#mistral", "sk": "circuit"}
+    assert circuit_row.KEY.items() <= row.items()
+    assert circuit_row.KEY.items() <= later.items()
+    assert from_item(row)["reason"] == "invalid_api_key"
+    assert not {"reason", "probe_at"} & later.keys()
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -46,6 +59,7 @@ def test_an_event_survives_its_row(event: Event) -> None:
         job_row.to_row(a_completed_job()),
         delivery_row.to_row(a_delivery()),
         event_row.to_row(an_event()),
+        event_row.to_outbox_row(an_event()),
     ],
 )
 def test_every_row_names_its_schema_and_when_it_expires(row: dict[str, dict[str, str]]) -> None:
@@ -56,11 +70,97 @@ def test_every_row_names_its_schema_and_when_it_expires(row: dict[str, dict[str,
 def test_a_row_keeps_nothing_that_is_absent() -> None:
     row = job_row.to_row(a_job())
 
-    assert "result" not in row
+    assert not {"result", "fallback_models", "rerun_of", "told_again", "deleted_at"} & row.keys()
     assert all("NULL" not in value for value in row.values())
 
 
-def test_a_list_that_newer_code_put_into_a_row_does_not_stop_the_stream() -> None:
-    row = job_row.to_row(a_job()) | {"of_the_future": {"L": [{"B": b"x"}, {"L": []}]}}
+def test_only_an_event_that_waits_for_the_bus_is_marked() -> None:
+    waiting, told = event_row.to_outbox_row(an_event()), event_row.to_row(an_event())
 
-    assert TableStreamReader().job(image(row)) == a_job()
+    assert waiting == told | {"unpublished": {"BOOL": True}}
+
+
+def test_an_event_that_was_told_again_is_the_same_event() -> None:
+    row = event_row.to_outbox_row(an_event()) | to_item({"told_again": 3})
+
+    assert event_row.from_row(row) == an_event()
+
+
+def test_a_job_keeps_what_it_may_fall_back_to_and_where_it_comes_from() -> None:
+    job = a_job(fallback_models=("open-mistral-nemo", "ministral-3b"), rerun_of=a_job_id(2))
+
+    row = from_item(job_row.to_row(job.claimed(NOON, NOON - NOON)))
+
+    assert row["fallback_models"] == ["open-mistral-nemo", "ministral-3b"]
+    assert row["rerun_of"] == a_job_id(2)
+
+
+def test_a_tombstone_says_when_and_how_often_its_end_was_told_anew() -> None:
+    tombstone = a_completed_job().asked_to_tell_again().deleted(NOON)
+
+    row = from_item(job_row.to_row(tombstone))
+
+    assert row["deleted_at"] == int(NOON.timestamp() * 1000)
+    assert row["told_again"] == 1
+
+
+FIRST_VERSION_ROW = json.loads(
+    """
+    {
+      "pk": {"S": "J#ten_01KAK3SZ400000000000000000#1"},
+      "sk": {"S": "job_01KAK3SZ400000000000000001"},
+      "schema": {"N": "1"},
+      "status": {"S": "failed"},
+      "version": {"N": "3"},
+      "fence": {"N": "1"},
+      "endpoint": {"S": "/v1/chat/completions"},
+      "model": {"S": "mistral-small-latest"},
+      "created_at": {"N": "1795262400000"},
+      "changed_at": {"N": "1795262401500"},
+      "started_at": {"N": "1795262400500"},
+      "finished_at": {"N": "1795262401500"},
+      "deadline": {"N": "1795348800000"},
+      "ttl": {"N": "1797854400"},
+      "attempts": {"N": "1"},
+      "attempts_max": {"N": "5"},
+      "timeout_ms": {"N": "60000"},
+      "request": {"M": {"place": {"S": "row"}, "key": {"S": "req"}, "bytes": {"N": "80"}}},
+      "error": {"M": {
+        "code": {"S": "forbidden"}, "message": {"S": "No."}, "hint": {"S": "Ask."},
+        "retryable": {"BOOL": false}, "attempts": {"N": "1"},
+        "upstream": {"M": {"status": {"N": "403"}}}
+      }},
+      "submission": {"M": {"source": {"S": "http"}}}
+    }
+    """
+)
+"""A job as the first version of this code wrote it."""
+
+
+def test_a_job_of_the_first_version_is_read_as_one_of_ours() -> None:
+    job = job_row.from_row(FIRST_VERSION_ROW)
+
+    assert job.status == "failed"
+    assert (job.fallback_models, job.rerun_of, job.told_again, job.deleted_at) == (
+        (),
+        None,
+        0,
+        None,
+    )
+    assert job.error is not None
+    assert job.error.upstream.status == 403
+
+
+def test_a_job_of_the_first_version_is_written_as_it_was() -> None:
+    assert job_row.to_row(job_row.from_row(FIRST_VERSION_ROW)) == FIRST_VERSION_ROW
+
+
+def test_what_newer_code_wrote_does_not_stop_this_code() -> None:
+    unknown: dict[str, Any] = {"of_the_future": {"L": [{"NULL": True}]}}
+
+    assert job_row.from_row(job_row.to_row(a_job()) | unknown) == a_job()
+    assert delivery_row.from_row(delivery_row.to_row(a_delivery()) | unknown) == a_delivery()
+    assert event_row.from_row(event_row.to_row(an_event()) | unknown) == an_event()
+    assert circuit_row.from_row(circuit_row.to_row(Circuit(version=1)) | unknown) == Circuit(
+        version=1
+    )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.aws.update import is_done, update_of
+from relay.aws.update import Condition, is_done, update_of
 from relay.aws.values import from_item, from_value, known, size_of, to_item, to_value
 from relay.domain.usage import Usage
 
@@ -67,8 +67,9 @@ def test_a_rows_size_is_what_dynamodb_bills(item: dict[str, Any], size: int) -> 
 def test_an_update_sets_what_differs_and_removes_what_is_gone() -> None:
     old = to_item({"same": 1, "changed": 1, "gone": 1})
     new = to_item({"same": 1, "changed": 2, "added": 3})
+    condition = Condition("version = :version", {":version": {"N": "7"}})
 
-    update = update_of(old, new, {":version": {"N": "7"}})
+    update = update_of(old, new, condition)
 
     names = update["ExpressionAttributeNames"]
     assert sorted(names.values()) == ["added", "changed", "gone"]
@@ -81,7 +82,19 @@ def test_an_update_sets_what_differs_and_removes_what_is_gone() -> None:
 
 
 def test_an_update_that_only_adds_removes_nothing() -> None:
-    assert update_of({}, {"a": {"N": "1"}}, {})["UpdateExpression"] == "SET #n0 = :n0"
+    anything = Condition("attribute_exists(pk)", {})
+
+    update = update_of({}, {"a": {"N": "1"}}, anything)
+
+    assert update["UpdateExpression"] == "SET #n0 = :n0"
+
+
+def test_an_update_knows_the_names_that_its_condition_uses() -> None:
+    condition = Condition("attribute_exists(#usage)", {}, {"#usage": "usage"})
+
+    update = update_of({}, {"a": {"N": "1"}}, condition)
+
+    assert update["ExpressionAttributeNames"] == {"#usage": "usage", "#n0": "a"}
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,9 @@ def test_a_failed_job_is_still_one_json_object(relay: Relay, service: FakeRelay)
         (("submit", "Hello \udcff"), "UTF-8"),
         (("submit", "Hello", "--metadata", "order"), "key=value"),
         (("submit", "Hello", "--metadata", "a=1", "--metadata", "a=2"), "a twice"),
+        (("submit", "Hello", "--idempotency-key", "two words"), "--idempotency-key"),
+        (("submit", "Hello", "--idempotency-key", ""), "--idempotency-key"),
+        (("submit", "Hello", "--idempotency-key", "k" * 256), "--idempotency-key"),
         (("submit", "Hello", "--deadline", "soon"), "soon"),
         (("submit", "Hello", "--deadline", "2026-11-22T12:00:00"), "no zone"),
         (("submit", "Hello", "--deadline", "999999999d"), "999999999d"),
@@ -183,6 +186,7 @@ def test_ctrl_c_before_the_id_is_known_says_that_the_job_may_exist(
 
     assert said.exit_code == 130
     assert "If the request had arrived, the job goes on." in said.stderr
+    assert "as the same job, add --idempotency-key fresh-key" in said.stderr
 
 
 @pytest.mark.parametrize(

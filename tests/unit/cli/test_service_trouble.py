@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.unit.cli.conftest import Relay
-from tests.unit.cli.fake_relay import API_KEY, JOB_ID, FakeClock, FakeRelay, problem
+from tests.unit.cli.fake_relay import API_KEY, JOB_ID, FakeClock, FakeRelay, Fault, problem
 
 
 def test_a_problem_is_shown_whole(relay: Relay, service: FakeRelay) -> None:
@@ -45,11 +45,8 @@ def test_a_problem_is_shown_whole(relay: Relay, service: FakeRelay) -> None:
         (httpx.Response(500, content=b""), "Internal Server Error (500)"),
         (httpx.Response(599, text="x" * 999), "x" * 300 + "..."),
         (httpx.Response(400, json=["odd"]), "Bad Request (400)"),
-        (problem(429, title="Slower", headers={"Retry-After": "9"}), "Try again in 9 s"),
-        (problem(503, title="Later"), "Try again in a moment"),
-        (problem(409, title="Busy", headers={"Retry-After": "1"}), "still being accepted"),
         (problem(422, title="Odd", errors=[{"pointer": 4}, "odd"]), "#: is not right"),
-        (httpx.Response(502, headers={"apigw-requestid": "gw-1"}), "Request id: gw-1"),
+        (problem(409, title="Final", code="job_already_final"), "Final (409 job_already_final)"),
     ],
 )
 def test_a_refusal_in_any_shape_ends_with_3_in_words(
@@ -63,6 +60,28 @@ def test_a_refusal_in_any_shape_ends_with_3_in_words(
     assert words in said.stderr
     assert "What to do: " in said.stderr
     assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "words"),
+    [
+        (429, {"Retry-After": "9"}, "Try again in 9 s"),
+        (503, {}, "Try again in a moment"),
+        (409, {"Retry-After": "1"}, "still being accepted"),
+        (502, {"apigw-requestid": "gw-1"}, "Request id: gw-1"),
+    ],
+)
+def test_a_refusal_that_does_not_pass_ends_with_3_and_the_way_to_go_on_as_the_same_job(
+    relay: Relay, service: FakeRelay, status: int, headers: dict[str, str], words: str
+) -> None:
+    service.faults = [problem(status, title="Busy", headers=headers) for _ in range(4)]
+
+    said = relay("submit", "Hello")
+
+    assert said.exit_code == 3
+    assert words in said.stderr
+    assert "as the same job, add --idempotency-key fresh-key" in said.stderr
+    assert len(service.requests) == 4
 
 
 def test_a_gateway_that_repeats_the_key_does_not_get_it_printed(
@@ -84,22 +103,29 @@ def test_a_job_that_is_not_there_is_refused_with_3(relay: Relay) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "may_exist"), [(httpx.ConnectError, False), (httpx.ReadTimeout, True)]
+    ("faults", "may_exist"),
+    [
+        ([httpx.ConnectError] * 4, False),
+        ([httpx.ReadTimeout] * 4, True),
+        ([httpx.ReadTimeout, *[httpx.ConnectError] * 3], True),
+        ([problem(503, title="Busy"), *[httpx.ConnectError] * 3], True),
+    ],
 )
-def test_a_lost_submission_is_sent_once_and_ends_with_4(
+def test_a_submission_that_is_lost_each_time_ends_with_4_and_the_way_to_go_on_as_the_same_job(
     relay: Relay,
     service: FakeRelay,
-    fault: type[httpx.TransportError],
+    faults: list[Fault],
     *,
     may_exist: bool,
 ) -> None:
-    service.faults = [fault]
+    service.faults = [*faults]
 
     said = relay("submit", "Hello", "--wait")
 
     assert said.exit_code == 4
-    assert len(service.requests) == 1
+    assert len(service.requests) == 4
     assert ("may have been accepted" in said.stderr) is may_exist
+    assert ("--idempotency-key fresh-key" in said.stderr) is may_exist
 
 
 def test_a_question_is_tried_again_after_lost_connections(

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.unit.cli.conftest import Relay, TerminalStream
-from tests.unit.cli.fake_relay import JOB_ID, FakeClock, FakeRelay
+from tests.unit.cli.fake_relay import JOB_ID, FakeClock, FakeRelay, problem
 
 
 def test_a_prompt_alone_becomes_a_chat_with_the_deployments_defaults(
@@ -224,23 +224,27 @@ def test_a_result_too_large_for_its_job_is_fetched_without_the_key(
     assert "authorization" not in service.requests[-1].headers
 
 
-def test_an_idempotency_key_is_sent_only_when_asked_for(relay: Relay, service: FakeRelay) -> None:
-    relay("submit", "Hello")
-    relay("submit", "Hello", "--idempotency-key")
-
-    keys = [request.headers.get("idempotency-key") for request in service.requests]
-    assert keys == [None, "fresh-key"]
-
-
-def test_with_an_idempotency_key_a_lost_connection_is_tried_again(
+def test_every_submission_has_an_idempotency_key_a_fresh_one_or_ones_own(
     relay: Relay, service: FakeRelay
 ) -> None:
-    service.faults = [httpx.ReadError]
+    relay("submit", "Hello")
+    relay("submit", "Hello", "--idempotency-key", "order-4711")
 
-    said = relay("submit", "Hello", "--idempotency-key")
+    keys = [request.headers["idempotency-key"] for request in service.requests]
+    assert keys == ["fresh-key", "order-4711"]
+
+
+def test_a_lost_connection_is_tried_again_under_the_same_key(
+    relay: Relay, service: FakeRelay, clock: FakeClock
+) -> None:
+    service.faults = [httpx.ReadError, problem(409, headers={"Retry-After": "34"})]
+
+    said = relay("submit", "Hello", "--wait")
 
     assert said.exit_code == 0
-    assert [r.headers["idempotency-key"] for r in service.requests] == ["fresh-key", "fresh-key"]
+    assert [r.headers["idempotency-key"] for r in service.requests] == ["fresh-key"] * 3
+    assert len({r.content for r in service.requests}) == 1
+    assert clock.pauses == [1, 34]
 
 
 def test_an_answer_cannot_steer_the_terminal_but_is_piped_to_the_character(

@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from relay.domain.backoff import (
     BASE,
     IN_PLACE_CAP,
+    MESSAGE_WAIT_MAX,
     RELEASED_CAP,
+    RELEASES_BY_MESSAGE,
     WEBHOOK_SCHEDULE,
     full_jitter,
+    is_for_the_message,
     webhook_wait,
 )
 from tests.fakes.strategies import chances
@@ -39,6 +42,22 @@ def test_the_longest_waits_in_place(attempt: int, seconds: int) -> None:
 @given(attempt=st.integers(1, 50), chance=chances)
 def test_a_wait_is_whole_milliseconds(attempt: int, chance: float) -> None:
     assert full_jitter(attempt, cap=RELEASED_CAP, chance=chance) % A_TICK == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("wait", "release", "is_carried"),
+    [
+        (timedelta(0), 1, True),
+        (MESSAGE_WAIT_MAX, RELEASES_BY_MESSAGE, True),
+        (MESSAGE_WAIT_MAX + A_TICK, 1, False),
+        (timedelta(0), RELEASES_BY_MESSAGE + 1, False),
+        (-timedelta(hours=1), 1, True),
+    ],
+)
+def test_a_message_carries_a_row_while_that_is_short_and_for_the_first_times(
+    wait: timedelta, release: int, *, is_carried: bool
+) -> None:
+    assert is_for_the_message(wait, release=release) is is_carried
 
 
 def test_webhooks_follow_the_contracts_schedule() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.delivery import delivery_id
-from relay.domain.ids import SHARDS, EventId, derived_ulid, is_id, shard_of, ulid
+from relay.domain.ids import SHARDS, EventId, derived_ulid, is_id, made_at, shard_of, ulid
 from relay.domain.moments import (
     cut_to_milliseconds,
     from_iso,
@@ -53,6 +53,7 @@ def test_an_id_holds_no_dot_and_is_known_again(at: datetime, random_bytes: bytes
     assert is_id(identifier, "job")
     assert not is_id(identifier, "evt")
     assert 0 <= shard_of(identifier) < SHARDS
+    assert made_at(identifier) == at
 
 
 @pytest.mark.parametrize("length", [0, 9, 11])

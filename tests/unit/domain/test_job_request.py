@@ -88,6 +88,12 @@ def test_a_submission_is_an_object(raw: str) -> None:
         ({"attempts_max": True}, "#/attempts_max"),
         ({"timeout_seconds": 0}, "#/timeout_seconds"),
         ({"timeout_seconds": 601}, "#/timeout_seconds"),
+        ({"fallback_models": "m"}, "#/fallback_models"),
+        ({"fallback_models": None}, "#/fallback_models"),
+        ({"fallback_models": ["m"] * 6}, "#/fallback_models"),
+        ({"fallback_models": ["m", ""]}, "#/fallback_models/1"),
+        ({"fallback_models": ["m" * 257]}, "#/fallback_models/0"),
+        ({"fallback_models": [7]}, "#/fallback_models/0"),
         ({"metadata": None}, "#/metadata"),
         ({"metadata": {str(n): "" for n in range(17)}}, "#/metadata"),
         ({"metadata": {"order": 4711}}, "#/metadata/order"),
@@ -310,6 +316,7 @@ def test_all_of_a_submissions_limits_can_be_reached() -> None:
     raw = submission(
         attempts_max=20,
         timeout_seconds=600,
+        fallback_models=["m" * 256] * 5,
         metadata={f"{n:064}": "v" * 512 for n in range(16)},
         callback_url="https://example.com/" + "a" * 2028,
         deadline="2026-11-28T12:00:00Z",
@@ -319,6 +326,22 @@ def test_all_of_a_submissions_limits_can_be_reached() -> None:
 
     assert checked.deadline == NOON + timedelta(days=7)
     assert len(checked.request.metadata) == 16
+    assert len(checked.request.fallback_models) == 5
+
+
+def test_an_agent_has_no_fallback_models_since_it_has_a_model_of_its_own() -> None:
+    agent = {"agent_id": "ag:1", "messages": MESSAGES}
+
+    errors = errors_of(submission(agent, endpoint="/v1/agents/completions", fallback_models=["m"]))
+
+    assert errors == [FieldError("#/fallback_models", "an agent has a model of its own")]
+
+
+@pytest.mark.parametrize("endpoint", [it for it in Endpoint if it != Endpoint.AGENTS_COMPLETIONS])
+def test_all_else_may_fall_back_on_other_models_in_their_order(endpoint: Endpoint) -> None:
+    raw = submission(REQUIRED[endpoint], endpoint=endpoint, fallback_models=["b", "a"])
+
+    assert check(raw).request.fallback_models == ["b", "a"]
 
 
 def test_a_deadline_of_its_own_is_kept_in_utc_and_whole_milliseconds() -> None:
@@ -369,7 +392,8 @@ def test_whatever_is_submitted_is_taken_or_refused(body: Any, endpoint: Endpoint
     except InvalidSubmissionError:
         return
 
-    assert json.loads(checked.body).items() >= body.items()
+    said = {name: value for name, value in body.items() if (name, value) != ("model", None)}
+    assert json.loads(checked.body).items() >= said.items()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from relay.domain.job import Callback, Job, JobStatus, StatusReason, Submission, UpstreamError
+from relay.domain.job import Callback, Job, JobStatus, StatusReason, Submission
+from relay.domain.job_error import UpstreamError
 from relay.domain.job_view import RESULT_BYTES_MAX, event_view, full_view, thin_view
 from relay.domain.usage import Usage
 from tests.fakes.clock import NOON
@@ -67,7 +68,11 @@ def test_a_new_job_is_shown_as_the_contract_shows_it() -> None:
         "metadata": {"order": "4711"},
         "callback_url": "https://example.com/hooks",
         "submission": {"source": "sqs", "message_id": "m-1", "idempotency_key": "k-1"},
-        "urls": {"self": f"{API}/v1/jobs/{job.id}", "cancel": None, "stream": None},
+        "urls": {
+            "self": f"{API}/v1/jobs/{job.id}",
+            "cancel": f"{API}/v1/jobs/{job.id}/cancel",
+            "stream": None,
+        },
     }
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from relay.domain.answer import Answer, first_tool_calls, output_text
 from relay.domain.body_rules import demands_tool_call
 from relay.domain.endpoints import FACTS, Endpoint
-from relay.domain.job import ErrorCode, StatusReason, UpstreamError
-from relay.domain.upstream import RETRY_AFTER_TAKEN_MAX, Bad, Good, bad, judge
+from relay.domain.job import StatusReason
+from relay.domain.job_error import ErrorCode, UpstreamError
+from relay.domain.upstream import RETRY_AFTER_TAKEN_MAX, Bad, Good, bad, judge, shows_access
 from relay.domain.usage import Usage
 from tests.fakes.clock import NOON
 from tests.fakes.mistral import chat_answer, refusal
@@ -195,6 +196,21 @@ def test_each_code_has_the_contracts_rule(
 
 def test_no_code_is_without_a_rule() -> None:
     assert {code for code, _, _ in RULES} == set(ErrorCode)
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_only_an_answer_that_looked_at_the_key_shows_that_it_is_taken(code: ErrorCode) -> None:
+    is_refused = code in {ErrorCode.INVALID_API_KEY, ErrorCode.INSUFFICIENT_CREDITS}
+    says_nothing = code in {
+        ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.TIMEOUT, ErrorCode.CONNECTION_FAILED,
+        ErrorCode.INVALID_RESPONSE,
+    }  # fmt: skip
+
+    assert shows_access(bad(code)) is not (is_refused or says_nothing)
+
+
+def test_an_answer_shows_that_the_key_is_taken() -> None:
+    assert shows_access(verdict(chat_answer()))
 
 
 def test_validation_errors_do_not_quote_what_was_sent() -> None:

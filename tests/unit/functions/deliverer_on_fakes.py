@@ -3,7 +3,7 @@
 import asyncio
 import json
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, override
 
 from functions.deliverer.deliver import Deliver
 from functions.deliverer.handler import make_handler
@@ -13,6 +13,7 @@ from relay.domain.event import Event, event_of
 from relay.domain.job import Callback, Job
 from relay.domain.messages import delivery_message
 from relay.domain.webhook_exchange import WebhookAnswer, WebhookRequest
+from relay.domain.wheel import SHARDS, Position, minute_of
 from tests.fakes.clock import FakeClock
 from tests.fakes.contents import InMemoryContentStore
 from tests.fakes.deliveries import InMemoryDeliveryStore
@@ -25,7 +26,9 @@ from tests.fakes.queue import InMemoryQueue
 from tests.fakes.seam import QUIET, Seam
 from tests.fakes.secret import FakeSecret
 from tests.fakes.webhook_sender import FakeWebhookSender, answered
-from tests.unit.functions.sample_events import failures
+from tests.fakes.wheel import InMemoryWheel
+from tests.unit.functions.receiving import Receiving
+from tests.unit.functions.sweeper_on_fakes import Sweeper
 
 MASTER_SECRET = "canary-master-secret"
 API_URL = "https://relay.example.com"
@@ -34,19 +37,21 @@ VISIBILITY_TIMEOUT = timedelta(seconds=240)
 CALLBACK = Callback(url="https://example.com/hooks")
 
 
-class Deliverer:
-    """Subscribers answer in turn, the last one for ever; without any, each takes what comes."""
+class Deliverer(Receiving):
+    """Subscribers answer in turn, the last one for ever; without any, each takes what comes.
+
+    What waits on the wheel comes round by the real sweeper.
+    """
 
     def __init__(
         self, *answers: WebhookAnswer, seam: Seam = QUIET, dice: FakeDice | None = None
     ) -> None:
-        self.clock = FakeClock()
         self.jobs = InMemoryJobStore(seam)
         self.contents = InMemoryContentStore(seam)
         self.deliveries = InMemoryDeliveryStore(seam)
-        self.queue = InMemoryQueue(
-            self.clock, seam, name="deliveries", visibility_timeout=VISIBILITY_TIMEOUT
-        )
+        self.wheel = InMemoryWheel(seam)
+        clock = FakeClock()
+        queue = InMemoryQueue(clock, seam, name="deliveries", visibility_timeout=VISIBILITY_TIMEOUT)
         self._answers = list(answers) or [answered(200)]
         self.sender = FakeWebhookSender(self._answer, seam=seam)
         self.log = ReadableLog("deliverer")
@@ -55,18 +60,21 @@ class Deliverer:
                 deliveries=self.deliveries,
                 jobs=self.jobs,
                 contents=self.contents,
+                wheel=self.wheel,
                 sender=self.sender,
                 master_secret=FakeSecret(MASTER_SECRET, seam),
-                clock=self.clock,
+                clock=clock,
                 dice=dice or LoadedDice(0.5),
                 offload=offload,
                 api_url=API_URL,
             ),
-            self.queue,
-            clock=self.clock,
+            queue,
+            clock=clock,
             run=asyncio.run,
             log=self.log,
         )
+        super().__init__(clock, queue, self.handle)
+        self._sweeper = Sweeper.over(clock, self.wheel, self.deliveries, queue)
 
     def add(
         self,
@@ -104,23 +112,16 @@ class Deliverer:
     def send(self, delivery: Delivery) -> None:
         self.queue.send_text(json.dumps(delivery_message(delivery)), group=delivery.tenant_id)
 
-    def run(self) -> list[str]:
-        """Let one invocation work on what can be received; return the messages it wants back."""
-        event = self.queue.received()
-        assert event["Records"], "nothing can be received now"
-        answer = self.handle(event, None)
-        self.queue.settle(event, answer)
-        return failures(answer)
-
-    def run_to_the_end(self, *, invocations_max: int = 200) -> int:
-        for invocations in range(invocations_max):
-            visible_at = self.queue.next_visible_at()
-            if visible_at is None:
-                return invocations
-            # No invocation is done at once: a lease that just ends has ended by the next one.
-            self.clock.at = max(self.clock.at + timedelta(milliseconds=1), visible_at)
-            self.run()
-        raise AssertionError(f"still at work after {invocations_max} invocations")
+    @override
+    def next_at(self) -> datetime | None:
+        """Let the wheel send what comes due before anything can be received."""
+        while True:  # ends with the hints
+            at, turn_at = self.queue.next_visible_at(), self._sweeper.next_turn_at()
+            if turn_at is None or (at is not None and at < turn_at):
+                return at
+            self.clock.at = max(self.clock.at, turn_at)
+            self.wheel.noted = [Position(minute_of(turn_at))] * SHARDS  # nothing lies before
+            self._sweeper.sweep()
 
     @property
     def delivery(self) -> Delivery:
@@ -134,6 +135,11 @@ class Deliverer:
     @property
     def comes_back_at(self) -> datetime | None:
         return self.queue.next_visible_at()
+
+    @property
+    def is_woken_at(self) -> datetime | None:
+        """When the wheel brings the only delivery back."""
+        return next((hint.at for hint in self.wheel.all()), None)
 
     @property
     def posts(self) -> list[WebhookRequest]:

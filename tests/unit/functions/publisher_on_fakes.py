@@ -7,10 +7,10 @@ from functions.publisher.handler import make_handler
 from functions.publisher.publish_changes import PublishChanges
 from relay.adapters.table_stream import TableStreamReader
 from relay.domain.event import Event
+from tests.fakes.changes import JobChange, RowChange
 from tests.fakes.clock import FakeClock
 from tests.fakes.dice import FakeDice
 from tests.fakes.events import InMemoryEventBus, InMemoryEventStore, never
-from tests.fakes.jobs import JobChange
 from tests.fakes.log import ReadableLog
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.seam import QUIET, Seam
@@ -19,9 +19,15 @@ from tests.unit.functions.sample_events import failures
 
 
 class Publisher:
-    def __init__(self, *, seam: Seam = QUIET, refuses: Callable[[Event], bool] = never) -> None:
+    def __init__(
+        self,
+        *,
+        seam: Seam = QUIET,
+        refuses: Callable[[Event], bool] = never,
+        events: InMemoryEventStore | None = None,
+    ) -> None:
         self.bus = InMemoryEventBus(seam, refuses=refuses)
-        self.events = InMemoryEventStore(seam)
+        self.events = events or InMemoryEventStore(seam)
         self.clock = FakeClock()
         self.unpublished = InMemoryQueue(self.clock, seam, name="unpublished")
         self.log = ReadableLog("publisher")
@@ -37,7 +43,7 @@ class Publisher:
             self.log,
         )
 
-    def publish(self, *changes: JobChange) -> list[str]:
+    def publish(self, *changes: JobChange | RowChange) -> list[str]:
         """Publish a batch and return where the stream must go on from, if it must."""
         return self.publish_records(stream_event(changes)["Records"])
 

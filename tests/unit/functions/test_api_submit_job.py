@@ -64,7 +64,11 @@ def test_an_accepted_job_has_exactly_the_shape_of_the_contract() -> None:
         "rerun_of": None,
         "batch_id": None,
         "submission": {"source": "http", "message_id": None, "idempotency_key": None},
-        "urls": {"self": f"https://{HOST}/v1/jobs/{job.id}", "cancel": None, "stream": None},
+        "urls": {
+            "self": f"https://{HOST}/v1/jobs/{job.id}",
+            "cancel": f"https://{HOST}/v1/jobs/{job.id}/cancel",
+            "stream": None,
+        },
     }
 
 
@@ -152,6 +156,7 @@ def test_everything_that_a_client_may_choose_is_kept() -> None:
             "deadline": "2026-11-21T15:00:00+02:00",
             "attempts_max": 3,
             "timeout_seconds": 600,
+            "fallback_models": ["a", "b"],
             "on_tool_calls": "return",
             "notify_started": True,
         }
@@ -165,6 +170,7 @@ def test_everything_that_a_client_may_choose_is_kept() -> None:
     assert job.model == "mistral-embed"
     assert job.attempts_max == 3
     assert job.timeout == timedelta(minutes=10)
+    assert job.fallback_models == ("a", "b")
     assert job.notify_started
     assert job.callback == Callback(
         url="https://example.com/hooks", payload="thin", legacy_signature=True

@@ -46,6 +46,12 @@ def run_all(api: Api) -> None:
         api.jobs.save(claimed, completed(claimed, result=result))
 
 
+def delete_all(api: Api) -> None:
+    for job in api.jobs.all():
+        assert api.cancel(job.id).status == 200
+        assert api.delete(job.id).status == 204
+
+
 def test_a_job_that_ends_while_the_client_waits_is_200_with_its_answer() -> None:
     clock = EventfulClock()
     api = Api(clock=clock)
@@ -171,6 +177,19 @@ def test_an_outage_while_the_client_waits_does_not_take_the_acceptance_back(call
     assert answer.json["status"] == "queued"
     assert len(api.jobs.all()) == len(api.queue.messages) == 1
     assert answer.headers["location"].endswith(api.jobs.all()[0].id)
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"idempotency-key": "order-4711"}], ids=["", "under a key"]
+)
+def test_a_job_that_is_deleted_while_the_client_waits_is_404(headers: dict[str, str]) -> None:
+    clock = EventfulClock()
+    api = Api(clock=clock)
+    clock.after(timedelta(seconds=1), lambda: delete_all(api))
+
+    answer = api.submit(headers={"prefer": "wait=5"} | headers)
+
+    assert (answer.status, answer.problem["code"]) == (404, "not_found")
 
 
 def test_a_defect_while_the_client_waits_is_still_500() -> None:

@@ -10,8 +10,10 @@ from relay.config import (
     AuthorizerSettings,
     DelivererSettings,
     FanoutSettings,
+    IntakeSettings,
     MissingSettingError,
     PublisherSettings,
+    SweeperSettings,
     WorkerSettings,
 )
 
@@ -32,6 +34,23 @@ REQUIRED: dict[Callable[[], Any], dict[str, str]] = {
         "JOBS_QUEUE_URL": "q",
         "MISTRAL_API_URL": "https://api.mistral.ai",
         "MISTRAL_API_KEY_SECRET_ARN": "s",
+        "MISTRAL_REQUESTS_PER_SECOND": "10",
+    },
+    IntakeSettings: {
+        "TABLE_NAME": "t",
+        "BUCKET_NAME": "b",
+        "JOBS_QUEUE_URL": "q",
+        "SUBMISSIONS_QUEUE_URL": "q",
+        "SUBMISSIONS_DEAD_LETTER_QUEUE_URL": "q",
+        "WEBHOOK_MASTER_SECRET_ARN": "s",
+        "RETENTION_DAYS": "30",
+        "DEFAULT_MODEL": "m",
+    },
+    SweeperSettings: {
+        "TABLE_NAME": "t",
+        "JOBS_QUEUE_URL": "q",
+        "DELIVERIES_QUEUE_URL": "q",
+        "METRICS_NAMESPACE": "n",
     },
     PublisherSettings: {"TABLE_NAME": "t", "EVENT_BUS_NAME": "e", "UNPUBLISHED_QUEUE_URL": "q"},
     FanoutSettings: {"TABLE_NAME": "t", "DELIVERIES_QUEUE_URL": "q"},
@@ -46,6 +65,7 @@ REQUIRED: dict[Callable[[], Any], dict[str, str]] = {
 EVERY_NAME = {name for names in REQUIRED.values() for name in names} | {
     "DEFAULT_MAX_TOKENS",
     "DEFAULT_TEMPERATURE",
+    "DEFAULT_SQS_TENANT",
     "RELAY_LOCAL_STACK",
 }
 
@@ -99,17 +119,26 @@ def test_a_number_that_is_none_is_named(value: str, monkeypatch: pytest.MonkeyPa
         ApiSettings()
 
 
-def test_what_is_optional_is_empty_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    deploy(ApiSettings, monkeypatch)
+@pytest.mark.parametrize("takes_jobs_in", [ApiSettings, IntakeSettings])
+def test_what_is_optional_is_empty_by_default(
+    takes_jobs_in: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(takes_jobs_in, monkeypatch)
 
-    settings = ApiSettings()
+    settings = takes_jobs_in()
 
     assert settings.default_max_tokens == ""
     assert settings.default_temperature == ""
     assert settings.public_api_url == ""
 
 
-@pytest.mark.parametrize("settings", [ApiSettings, DelivererSettings])
+def test_no_tenant_is_whose_senders_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy(IntakeSettings, monkeypatch)
+
+    assert IntakeSettings().default_sqs_tenant == ""
+
+
+@pytest.mark.parametrize("settings", [ApiSettings, IntakeSettings, DelivererSettings])
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(None, False), ("", False), ("1", False), ("TRUE", False), ("true", True)],

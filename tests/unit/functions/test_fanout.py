@@ -1,16 +1,18 @@
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from functions.fanout.fan_out import FanOut
 from functions.fanout.handler import make_handler
-from relay.domain.delivery import Delivery, DeliveryStatus
+from relay.domain.delivery import Delivery, DeliveryStatus, delivery_id
 from relay.domain.event import Event, event_of
 from relay.domain.ids import is_id
 from relay.domain.job import Callback, Job
 from relay.domain.messages import delivery_message
+from relay.domain.wheel import HintKind, Purpose
 from tests.fakes.clock import NOON, FakeClock
 from tests.fakes.deliveries import InMemoryDeliveryStore
 from tests.fakes.events import as_told
@@ -27,7 +29,8 @@ from tests.fakes.jobs import InMemoryJobStore
 from tests.fakes.log import ReadableLog
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.seam import QUIET, Seam
-from tests.fakes.trouble import Trouble
+from tests.fakes.trouble import Crash, Trouble
+from tests.fakes.wheel import InMemoryWheel
 from tests.unit.functions.sample_events import failures, sample, sqs_event
 
 CALLBACK = Callback(url="https://example.com/hooks", payload="thin", legacy_signature=True)
@@ -38,10 +41,17 @@ class Fanout:
         self.clock = FakeClock()
         self.jobs = InMemoryJobStore(seam)
         self.deliveries = InMemoryDeliveryStore(seam)
+        self.wheel = InMemoryWheel(seam)
         self.queue = InMemoryQueue(self.clock, seam, name="deliveries")
         self.log = ReadableLog("fanout")
         self.handle = make_handler(
-            FanOut(jobs=self.jobs, deliveries=self.deliveries, queue=self.queue, clock=self.clock),
+            FanOut(
+                jobs=self.jobs,
+                deliveries=self.deliveries,
+                wheel=self.wheel,
+                queue=self.queue,
+                clock=self.clock,
+            ),
             self.log,
         )
 
@@ -191,7 +201,45 @@ def test_a_message_that_cannot_be_read_is_reported_and_the_others_are_done(body:
     assert "canary" not in fanout.log.text
 
 
-@pytest.mark.parametrize("call", ["jobs.get", "deliveries.create"])
+def test_a_delivery_is_watched_over_before_it_is_there() -> None:
+    fanout = Fanout(Trouble("deliveries.create", Crash()))
+    job, event = fanout.ended(callback=CALLBACK)
+
+    with pytest.raises(Crash):
+        fanout.tell(event)
+
+    (hint,) = fanout.wheel.all()
+    assert fanout.made == []
+    assert (hint.purpose, hint.kind, hint.owner) == (Purpose.WATCH, HintKind.DELIVERY, job.id)
+    assert hint.id == delivery_id(event.id, job.id, event.occurred_at)
+    assert timedelta(minutes=2) <= hint.at - NOON <= timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("call", ["wheel.put", "deliveries.create", "deliveries.send"])
+@pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
+def test_a_crash_at_any_point_makes_one_delivery_in_the_end(call: str, is_after: bool) -> None:  # noqa: FBT001 - pytest passes it
+    fanout = Fanout(Trouble(call, Crash(), is_after=is_after, times=1))
+    _, event = fanout.ended(callback=CALLBACK)
+
+    with pytest.raises(Crash):
+        fanout.tell(event)
+    assert fanout.tell(event) == []
+
+    (delivery,) = fanout.made
+    assert delivery_message(delivery) in fanout.messages
+    assert {hint.id for hint in fanout.wheel.all()} == {delivery.id}
+
+
+def test_a_job_that_makes_nothing_is_not_watched_over() -> None:
+    fanout = Fanout()
+    _, event = fanout.ended()
+
+    fanout.tell(event, an_event(a_completed_job(id=a_job_id(2))))
+
+    assert fanout.wheel.all() == []
+
+
+@pytest.mark.parametrize("call", ["jobs.get", "wheel.put", "deliveries.create"])
 def test_an_outage_brings_the_message_back_and_nothing_is_lost(call: str) -> None:
     fanout = Fanout(Trouble(call, times=1))
     _, event = fanout.ended(callback=CALLBACK)

@@ -8,6 +8,7 @@ import pytest
 from relay.domain.errors import UnavailableError
 from relay.domain.event import Event
 from relay.domain.job import Job, StatusReason
+from tests.fakes.changes import JobChange
 from tests.fakes.clock import NOON
 from tests.fakes.examples import (
     LEASE_MARGIN,
@@ -18,7 +19,6 @@ from tests.fakes.examples import (
     a_job_id,
     completed,
 )
-from tests.fakes.jobs import JobChange
 from tests.fakes.table_stream import stream_event
 from tests.fakes.trouble import Trouble
 from tests.unit.functions.publisher_on_fakes import Publisher

@@ -1,6 +1,7 @@
 """The log: one JSON object a line, in a fixed vocabulary, and never what it must not hold."""
 
 import ast
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 import functions
 from relay.domain.errors import NotFoundError, UnavailableError
-from relay.telemetry import FIELDS, in_milliseconds
+from relay.telemetry import FIELDS, OLDEST_DUE, in_milliseconds, measure
 from tests.fakes.log import ReadableLog
 
 
@@ -131,3 +132,31 @@ def test_no_function_prints_or_has_a_logger_of_its_own() -> None:
         }
 
         assert not names & {"print", "logging", "Logger"}, file.name
+
+
+def test_a_metric_is_one_line_in_the_format_that_cloudwatch_reads(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measure(OLDEST_DUE, 62.5, namespace="MistralRelay/ours")
+
+    (line,) = capsys.readouterr().out.splitlines()
+    told = json.loads(line)
+    about = told.pop("_aws")
+    assert told == {"OldestDue": [62.5]}
+    assert about.keys() == {"Timestamp", "CloudWatchMetrics"}
+    assert isinstance(about["Timestamp"], int)
+    assert about["CloudWatchMetrics"] == [
+        {
+            "Namespace": "MistralRelay/ours",
+            "Dimensions": [[]],
+            "Metrics": [{"Name": "OldestDue", "Unit": "Seconds"}],
+        }
+    ]
+
+
+def test_a_metric_of_nothing_is_told_all_the_same_since_it_is_a_heartbeat(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    measure(OLDEST_DUE, 0, namespace="MistralRelay/ours")
+
+    assert json.loads(capsys.readouterr().out)["OldestDue"] == [0.0]

@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol, get_protocol_members
 
 import pytest
@@ -17,7 +18,10 @@ from relay.domain.webhook_exchange import WebhookFailure, WebhookRequest
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.unit.functions.test_config import REQUIRED
 
-FUNCTIONS = ("authorizer", "api", "worker", "publisher", "fanout", "deliverer")
+SAMPLES = Path(__file__).parents[3] / "events"
+FUNCTIONS = (
+    "authorizer", "api", "intake", "worker", "publisher", "fanout", "deliverer", "sweeper",
+)  # fmt: skip
 PRODUCTION = bootstrap.egress_policy(allow_loopback_http=False, own_url="https://api.example.com")
 QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x"
@@ -56,8 +60,14 @@ BUILDERS: list[tuple[type, Callable[[], object]]] = [
     (ports.EventStore, lambda: bootstrap.event_store("table")),
     (ports.DeliveryStore, lambda: bootstrap.delivery_store("table")),
     (ports.KeyStore, lambda: bootstrap.key_store("table")),
+    (ports.SenderStore, lambda: bootstrap.sender_store("table")),
+    (ports.IdempotencyStore, lambda: bootstrap.idempotency_store("table")),
+    (ports.Wheel, lambda: bootstrap.wheel("table")),
+    (ports.CircuitStore, lambda: bootstrap.circuit_store("table")),
+    (ports.RateBucket, lambda: bootstrap.rate_bucket("table", "calls", per_second=10)),
     (ports.EventBus, lambda: bootstrap.event_bus("bus")),
     (ports.Queue, lambda: bootstrap.queue(QUEUE_URL)),
+    (ports.DeadLetters, lambda: bootstrap.dead_letters(QUEUE_URL)),
     (ports.Visibility, lambda: bootstrap.visibility(QUEUE_URL)),
     (ports.Secret, lambda: bootstrap.secret(ARN)),
     (ports.Mistral, lambda: bootstrap.mistral("https://api.mistral.ai", bootstrap.secret(ARN))),
@@ -67,13 +77,14 @@ BUILDERS: list[tuple[type, Callable[[], object]]] = [
 
 
 @pytest.mark.parametrize(("port", "build"), BUILDERS, ids=[port.__name__ for port, _ in BUILDERS])
-def test_what_is_built_for_a_port_has_all_of_its_methods(
+def test_what_is_built_for_a_port_has_all_that_it_asks_for(
     port: type, build: Callable[[], object]
 ) -> None:
     built = build()
 
-    for method in get_protocol_members(port):
-        assert callable(getattr(built, method))
+    for member in get_protocol_members(port):
+        is_attribute = isinstance(getattr(port, member), property)
+        assert callable(getattr(built, member)) is not is_attribute
 
 
 def test_every_port_has_a_builder() -> None:
@@ -155,6 +166,13 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_function_has_one_sample_of_what_wakes_it(function: str) -> None:
+    samples = [path.stem for path in SAMPLES.glob("*.json") if path.stem.startswith(function)]
+
+    assert len(samples) == 1
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_function_is_put_together_from_its_environment_alone(
     function: str, deployed: Callable[[str], Any]
 ) -> None:
@@ -171,9 +189,11 @@ def test_the_api_answers_as_soon_as_it_is_put_together(deployed: Callable[..., A
     assert answer["statusCode"] == 200
 
 
-@pytest.mark.parametrize("function", ["publisher", "fanout"])
+@pytest.mark.parametrize("function", ["publisher", "fanout", "intake"])
 def test_an_empty_batch_needs_nobody(function: str, deployed: Callable[[str], Any]) -> None:
-    assert deployed(function).handle({"Records": []}, None) == {"batchItemFailures": []}
+    answer = deployed(function).handle({"Records": []}, FakeLambdaContext())
+
+    assert answer == {"batchItemFailures": []}
 
 
 def test_the_way_out_to_subscribers_does_not_lead_back_to_ourselves() -> None:

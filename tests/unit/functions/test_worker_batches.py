@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.worker.run_job import LOOK_AGAIN_AFTER
+from functions.worker.outcome import LOOK_AGAIN_AFTER
 from relay.domain.answer import Answer
 from relay.domain.content import REQUEST_KEY, Content, Place
 from relay.domain.job import JobStatus

@@ -2,22 +2,21 @@
 
 import json
 from datetime import timedelta
-from typing import override
 
 import pytest
 
-from functions.worker.run_job import LOOK_AGAIN_AFTER
+from functions.worker.outcome import LOOK_AGAIN_AFTER
 from relay.domain.answer import Answer
 from relay.domain.content import REQUEST_KEY, Content, Place, result_key
 from relay.domain.ids import JobId, TenantId
-from relay.domain.job import LEASE_MARGIN, ErrorCode, Job, JobStatus, StatusReason
+from relay.domain.job import LEASE_MARGIN, Job, JobStatus, StatusReason
+from relay.domain.job_error import ErrorCode
 from relay.domain.messages import job_message
 from tests.fakes.clock import NOON
 from tests.fakes.examples import OTHER_TENANT, SOME_ERROR, a_job, a_job_id
 from tests.fakes.mistral import MistralCall, chat_answer, refusal
-from tests.fakes.seam import Seam
 from tests.fakes.trouble import Crash, Trouble
-from tests.unit.functions.worker_on_fakes import Worker
+from tests.unit.functions.worker_on_fakes import Rival, Worker
 
 LEASE = timedelta(seconds=60) + LEASE_MARGIN
 
@@ -247,25 +246,18 @@ def test_a_refusal_that_comes_after_another_worker_s_answer_changes_nothing(
 
 
 def test_whoever_would_expire_a_job_that_another_has_just_ended_lets_it_be() -> None:
-    """The rival acts between our look at the job and our write."""
-
-    class Rival(Seam):
-        @override
-        def before(self, call: str) -> None:
-            if call == "jobs.save" and not ended:
-                ended.append(worker.job.expired(NOON))
-                worker.jobs.save(worker.job, ended[0])
-
-    ended: list[Job] = []
-    worker = Worker(seam=Rival())
+    rival = Rival("jobs.save")
+    worker = Worker(seam=rival)
     job = worker.add()
+    rivals = job.expired(NOON)
+    rival.act = lambda: worker.jobs.save(job, rivals)
     worker.clock.at = job.deadline
 
     assert len(worker.run()) == 1
     assert worker.log.lines[-1]["outcome"] == "lost"
     worker.run_to_the_end()
 
-    assert worker.job == ended[0]
+    assert worker.job == rivals
     assert worker.states().count("expired") == 1
 
 

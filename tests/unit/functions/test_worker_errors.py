@@ -7,7 +7,8 @@ import pytest
 
 from relay.domain.answer import Answer
 from relay.domain.errors import MistralCallError
-from relay.domain.job import ErrorCode, JobStatus
+from relay.domain.job import JobStatus
+from relay.domain.job_error import ErrorCode
 from tests.fakes.examples import a_job
 from tests.fakes.mistral import chat_answer, refusal
 from tests.unit.functions.worker_on_fakes import Worker
@@ -171,8 +172,7 @@ def test_what_is_not_the_job_s_fault_is_no_attempt(refused: Answer, code: str, r
     worker.add(a_job(attempts_max=1))
 
     for _ in range(30):
-        worker.clock.at = worker.comes_back_at or worker.clock.at
-        worker.run()
+        worker.run_next()
 
         assert worker.job.status is JobStatus.QUEUED
         assert worker.job.status_reason == reason
@@ -190,6 +190,20 @@ def test_a_job_that_was_not_charged_completes_once_mistral_takes_it() -> None:
 
     assert worker.job.status is JobStatus.COMPLETED
     assert worker.job.attempts == 1
+
+
+def test_an_answer_that_no_attempt_could_take_fails_at_once_and_says_why() -> None:
+    too_large = "Mistral's answer is larger than 16 MiB."
+    worker = Worker(MistralCallError(ErrorCode.INVALID_RESPONSE, too_large, is_final=True))
+    worker.add()
+
+    assert worker.run() == []
+
+    error = worker.job.error
+    assert error is not None
+    assert (error.code, error.message) == (ErrorCode.INVALID_RESPONSE, too_large)
+    assert (error.reason, error.retryable) == (None, False)
+    assert len(worker.mistral.calls) == 1
 
 
 def test_an_answer_without_the_tool_call_that_was_demanded_is_an_attempt() -> None:

@@ -10,6 +10,7 @@ from tools.local.adapt_template import (
     LOCAL_STACK_VARIABLE,
     adapted,
     ttl_attributes,
+    with_batch_actions,
     with_environment,
     with_numbers,
     with_secret_arns,
@@ -187,6 +188,24 @@ def a_queue_policy(statement: list[dict[str, Any]]) -> dict[str, Any]:
         "Type": "AWS::SQS::QueuePolicy",
         "Properties": {"PolicyDocument": {"Version": "2012-10-17", "Statement": statement}},
     }
+
+
+@pytest.mark.parametrize("allowed", ["sqs:SendMessage", ["sqs:SendMessage", "s3:GetObject"]])
+def test_who_may_send_one_message_may_send_ten(allowed: str | list[str]) -> None:
+    rule = {"Effect": "Allow", "Action": allowed, "Resource": "*"}
+
+    (adapted_rule,) = with_batch_actions({"Resources": [rule]})["Resources"]
+
+    assert {"sqs:SendMessage", "sqs:SendMessageBatch"} <= set(adapted_rule["Action"])
+
+
+def test_nobody_else_is_allowed_more() -> None:
+    rules = [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"},
+        {"Effect": "Deny", "Action": "sqs:SendMessage", "Resource": "*"},
+    ]
+
+    assert with_batch_actions({"Resources": rules})["Resources"] == rules
 
 
 def test_our_functions_find_their_neighbours(local: Template) -> None:

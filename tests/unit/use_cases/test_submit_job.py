@@ -1,7 +1,6 @@
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import override
 
 import pytest
 
@@ -9,45 +8,41 @@ from relay.domain.content import Place
 from relay.domain.egress import EgressPolicy
 from relay.domain.errors import UnavailableError
 from relay.domain.ids import is_id
-from relay.domain.job import Callback, Job, JobStatus, Submission
+from relay.domain.job import DEADLINE_MAX, Callback, Job, JobStatus, Submission
 from relay.domain.job_request import BodyDefaults, check_submission
 from relay.domain.messages import JobMessage, read_job_message
-from relay.use_cases.submit_job import SubmitJob
+from relay.domain.wheel import HintKind, watch
+from relay.use_cases.submit_job import Draft, SubmitJob
 from tests.fakes.clock import NOON, FakeClock
 from tests.fakes.contents import InMemoryContentStore
 from tests.fakes.dice import FakeDice
-from tests.fakes.examples import TENANT
+from tests.fakes.examples import BODY, TENANT, a_job
+from tests.fakes.idempotency import InMemoryIdempotencyStore
 from tests.fakes.jobs import InMemoryJobStore
 from tests.fakes.queue import InMemoryQueue
-from tests.fakes.seam import Seam
+from tests.fakes.seam import QUIET, Seam
+from tests.fakes.trouble import Trouble
+from tests.fakes.wheel import InMemoryWheel
+from tests.flows.seam_points import Cut
 
 HTTP = Submission(source="http")
 
 
-class FailingSeam(Seam):
-    """Fails before the call of one name."""
-
-    def __init__(self, call: str = "") -> None:
-        self.failing = call
-
-    @override
-    def before(self, call: str) -> None:
-        if call == self.failing:
-            raise UnavailableError(call)
-
-
 @dataclass
 class World:
+    seam: Seam = QUIET
     clock: FakeClock = field(default_factory=FakeClock)
-    seam: FailingSeam = field(default_factory=FailingSeam)
 
     def __post_init__(self) -> None:
         self.jobs = InMemoryJobStore(self.seam)
         self.contents = InMemoryContentStore(self.seam)
+        self.wheel = InMemoryWheel(self.seam)
         self.queue = InMemoryQueue(self.clock, self.seam)
         self.use_case = SubmitJob(
             jobs=self.jobs,
             contents=self.contents,
+            wheel=self.wheel,
+            idempotency=InMemoryIdempotencyStore(self.seam),
             queue=self.queue,
             clock=self.clock,
             dice=FakeDice(),
@@ -62,7 +57,9 @@ class World:
             defaults=BodyDefaults(model="mistral-small-latest"),
             policy=EgressPolicy(allow_loopback_http=False),
         )
-        return self.use_case(checked, tenant_id=TENANT, submission=HTTP)
+        submitted = self.use_case(Draft.of(checked, TENANT, HTTP))
+        assert not submitted.is_replay
+        return submitted.job
 
 
 @pytest.fixture
@@ -77,6 +74,7 @@ def test_a_submission_is_kept_as_it_is_returned(world: World) -> None:
         metadata={"order": "4711"},
         callback_url="https://example.com/hooks",
         notify_started=True,
+        fallback_models=["a", "b"],
     )
 
     assert world.jobs.get(TENANT, job.id, at=NOON) == job
@@ -85,6 +83,8 @@ def test_a_submission_is_kept_as_it_is_returned(world: World) -> None:
     assert (job.attempts_max, job.timeout) == (3, timedelta(seconds=90))
     assert job.callback == Callback(url="https://example.com/hooks")
     assert job.notify_started
+    assert job.fallback_models == ("a", "b")
+    assert (job.created_at, job.changed_at) == (NOON, NOON)
     assert job.deadline == NOON + timedelta(hours=24)
     assert job.purge_at == NOON + timedelta(days=30)
 
@@ -118,9 +118,17 @@ def test_two_submissions_are_two_jobs(world: World) -> None:
     assert world.submit().id != world.submit().id
 
 
-@pytest.mark.parametrize("call", ["jobs.hint", "jobs.submit"])
-def test_without_a_row_there_is_no_message(world: World, call: str) -> None:
-    world.seam.failing = call
+def test_a_submission_is_watched_over_from_its_first_minutes_on(world: World) -> None:
+    job = world.submit()
+
+    (hint,) = world.wheel.all()
+    assert hint == watch(HintKind.JOB, TENANT, job.id, NOON)
+    assert timedelta(minutes=2) < hint.at - NOON <= timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("call", ["wheel.put", "jobs.submit"])
+def test_without_a_row_there_is_no_message(call: str) -> None:
+    world = World(Trouble(call))
 
     with pytest.raises(UnavailableError):
         world.submit()
@@ -129,11 +137,33 @@ def test_without_a_row_there_is_no_message(world: World, call: str) -> None:
     assert world.jobs.all() == []
 
 
-def test_without_a_message_there_is_a_row_and_its_hint_to_find_it_by(world: World) -> None:
-    world.seam.failing = "queue.send"
+def test_without_a_message_there_is_a_row_and_its_hint_to_find_it_by() -> None:
+    world = World(Trouble("queue.send"))
 
     with pytest.raises(UnavailableError):
         world.submit()
 
     (job,) = world.jobs.all()
-    assert job.id in world.jobs.hints
+    assert [hint.id for hint in world.wheel.all()] == [job.id]
+
+
+def test_nothing_is_looked_up_or_reserved_without_a_key() -> None:
+    cut = Cut(is_armed=True)
+
+    World(seam=cut).submit()
+
+    assert [point.call for point in cut.met if point.is_after] == [
+        "wheel.put",
+        "jobs.submit",
+        "queue.send",
+    ]
+
+
+def test_a_job_made_again_has_as_much_time_as_it_had_and_never_more_than_may_be_asked_for() -> None:
+    """A job that was made long after its id was given has a later deadline than its age allows."""
+    usual = a_job(deadline=NOON + timedelta(minutes=7))
+    late = a_job(deadline=NOON + DEADLINE_MAX + timedelta(days=3))
+
+    deadlines = [Draft.again(job, BODY, HTTP, at=NOON).deadline for job in (usual, late)]
+
+    assert deadlines == [NOON + timedelta(minutes=7), NOON + DEADLINE_MAX]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from relay.aws.batches import delete_rows
 from relay.aws.errors import aws_errors_translated, code_of
 from relay.aws.values import from_item, to_item
 from relay.domain.content import Content, Place
@@ -80,6 +81,36 @@ class AwsContentStore:
             if isinstance(cause, ClientError) and code_of(cause) == "NoSuchKey":
                 raise NotFoundError(key) from error
             raise
+
+    def discard(self, job: Job, content: Content) -> None:
+        """Delete a row or an object."""
+        with aws_errors_translated():
+            if content.place is Place.OBJECT:
+                key = _object_key(job, content.key)
+                self._s3().delete_object(Bucket=self._bucket, Key=key)
+            else:
+                self._dynamodb.delete_item(
+                    TableName=self._table, Key=to_item(_row_key(job, content.key))
+                )
+
+    def purge(self, job: Job) -> None:
+        """Delete every row and every object of a job, those of lost attempts included."""
+        with aws_errors_translated():
+            found = self._dynamodb.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues=to_item({":pk": f"B#{job.id}"}),
+                ProjectionExpression="pk, sk",
+                ConsistentRead=True,
+            )
+            objects = self._s3().list_objects_v2(
+                Bucket=self._bucket, Prefix=f"{job.tenant_id}/{job.id}/"
+            )
+        # A job has one request and a result per attempt: far fewer than a page of either holds.
+        delete_rows(self._dynamodb, self._table, found["Items"])
+        for key in [kept.get("Key", "") for kept in objects.get("Contents", [])]:
+            with aws_errors_translated():
+                self._s3().delete_object(Bucket=self._bucket, Key=key)
 
     def link(self, job: Job, content: Content, *, lifetime: timedelta) -> str:
         """Return a presigned address; making it calls nobody."""

@@ -1,14 +1,17 @@
 """Deliveries in DynamoDB."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from relay.aws.batches import get_rows
 from relay.aws.delivery_row import from_row, key_of, to_row
 from relay.aws.errors import aws_errors_translated, row_before
-from relay.aws.update import is_done, update_of
-from relay.aws.values import to_item
+from relay.aws.reading import read_each
+from relay.aws.update import Condition, change_row
+from relay.aws.values import text_of, to_item
 from relay.domain.delivery import Delivery
 from relay.domain.errors import (
     AlreadyExistsError,
@@ -18,6 +21,7 @@ from relay.domain.errors import (
 )
 from relay.domain.ids import DeliveryId
 from relay.domain.moments import to_milliseconds
+from relay.ports import Found
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -75,19 +79,17 @@ class DynamoDBDeliveryStore:
             raise DeliveryNotClaimableError(from_row(row)) from error
         return from_row(changed["Attributes"])
 
+    def find(self, names: Collection[tuple[str, DeliveryId]]) -> Found[DeliveryId, Delivery]:
+        """Read deliveries in batches, strongly consistent."""
+        keys = [key_of(target_id, delivery_id) for target_id, delivery_id in dict.fromkeys(names)]
+        rows = get_rows(self._client, self._table, keys)
+        return read_each(rows, lambda row: DeliveryId(text_of(row, "sk")), from_row)
+
     def save(self, before: Delivery, after: Delivery) -> None:
         """Write what differs, under the fencing token of the claim."""
         old, new = to_row(before), to_row(after)
-        is_mine = "fence = :fence AND attribute_exists(lease_until)"
-        try:
-            with aws_errors_translated():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=key_of(after.target_id, after.id),
-                    ConditionExpression=is_mine,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **update_of(old, new, {":fence": old["fence"]}),
-                )
-        except ClientError as error:
-            if not is_done(row_before(error), old, new):  # else a retry of our own write
-                raise LostLeaseError(after.id) from error
+        is_mine = Condition(
+            "fence = :fence AND attribute_exists(lease_until)", {":fence": old["fence"]}
+        )
+        if not change_row(self._client, self._table, old, new, is_mine):
+            raise LostLeaseError(after.id)

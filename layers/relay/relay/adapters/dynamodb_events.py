@@ -1,20 +1,20 @@
 """Events in DynamoDB."""
 
-from collections.abc import Sequence
-from itertools import batched
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from relay.aws.batches import get_rows, put_rows
 from relay.aws.errors import aws_errors_translated
-from relay.aws.event_row import from_row, key_of, to_row
-from relay.domain.errors import NotFoundError, UnavailableError
+from relay.aws.event_row import UNPUBLISHED, from_row, key_of, to_outbox_row, to_row
+from relay.aws.values import text_of, to_item
+from relay.domain.errors import NotFoundError
 from relay.domain.event import Event
 from relay.domain.ids import EventId, TenantId
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-BATCH_ROWS_MAX = 25  # of BatchWriteItem
-_TRIES = 3
 
 
 class DynamoDBEventStore:
@@ -27,17 +27,47 @@ class DynamoDBEventStore:
     def put(self, events: Sequence[Event]) -> None:
         """Write rows in batches. Written twice they are the same rows, so no condition."""
         rows = {event.id: to_row(event) for event in events}  # a batch may not name a row twice
-        for batch in batched(rows.values(), BATCH_ROWS_MAX, strict=False):
-            self._put_batch([{"PutRequest": {"Item": row}} for row in batch])
+        put_rows(self._client, self._table, list(rows.values()))
 
-    def _put_batch(self, requests: list[Any]) -> None:
-        for _ in range(_TRIES):
+    def insert(self, event: Event) -> None:
+        """Write the row as its own outbox, unless it is there, published or not."""
+        try:
             with aws_errors_translated():
-                done = self._client.batch_write_item(RequestItems={self._table: requests})
-            requests = list(done["UnprocessedItems"].get(self._table, []))
-            if not requests:
-                return
-        raise UnavailableError(f"DynamoDB left {len(requests)} events unwritten")
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=to_outbox_row(event),
+                    ConditionExpression="attribute_not_exists(pk)",
+                )
+        except ClientError:
+            return  # its id is derived, so what is there is this event
+
+    def published(self, names: Collection[tuple[TenantId, EventId]]) -> set[EventId]:
+        """Read keys and marks in batches."""
+        return {it for it, is_unpublished in self._marks(names).items() if not is_unpublished}
+
+    def unpublished(self, names: Collection[tuple[TenantId, EventId]]) -> set[EventId]:
+        """Read keys and marks in batches."""
+        return {it for it, is_unpublished in self._marks(names).items() if is_unpublished}
+
+    def _marks(self, names: Collection[tuple[TenantId, EventId]]) -> dict[EventId, bool]:
+        keys = [key_of(tenant_id, event_id) for tenant_id, event_id in dict.fromkeys(names)]
+        found = get_rows(self._client, self._table, keys, names=("sk", UNPUBLISHED))
+        return {EventId(text_of(row, "sk")): UNPUBLISHED in row for row in found}
+
+    def tell_again(self, tenant_id: TenantId, event_id: EventId) -> None:
+        """Change a row that is still unpublished, so that the stream shows it anew."""
+        try:
+            with aws_errors_translated():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=key_of(tenant_id, event_id),
+                    UpdateExpression="ADD told_again :one",
+                    ConditionExpression="attribute_exists(#unpublished)",
+                    ExpressionAttributeNames={"#unpublished": UNPUBLISHED},
+                    ExpressionAttributeValues=to_item({":one": 1}),
+                )
+        except ClientError:
+            return  # gone, or told meanwhile
 
     def get(self, tenant_id: TenantId, event_id: EventId) -> Event:
         """Read an event, strongly consistent."""

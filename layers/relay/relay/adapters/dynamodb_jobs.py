@@ -1,32 +1,40 @@
 """Jobs in DynamoDB."""
 
+import heapq
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from relay.aws.batches import get_rows
 from relay.aws.errors import aws_errors_translated, row_before
-from relay.aws.job_row import from_row, key_of, to_row
-from relay.aws.update import is_done, update_of
-from relay.aws.values import WRITE_UNIT_BYTES, size_of, to_item, to_value
-from relay.aws.wheel_row import hint_row
+from relay.aws.job_row import PREFIX, from_row, key_of, to_row
+from relay.aws.reading import read_each, read_one
+from relay.aws.update import Condition, change_row
+from relay.aws.values import WRITE_UNIT_BYTES, Item, size_of, text_of, to_item, to_value
 from relay.domain.errors import (
     AlreadyExistsError,
     JobNotClaimableError,
     LostLeaseError,
     NotFoundError,
+    UnreadableRowError,
 )
-from relay.domain.ids import JobId, TenantId
+from relay.domain.ids import SHARDS, JobId, TenantId
 from relay.domain.job import Job
 from relay.domain.moments import to_milliseconds
-from relay.ports import Dice
+from relay.ports import Dice, Found
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-ROW_GROWTH_BYTES = 300
+ROW_GROWTH_BYTES = 314
 """What a row gains at most from its submission to its completion: see the write units' test."""
 HOLDER_BYTES = 8
+PAGE_ROWS = 10
+"""Rows of one shard to a page of a list: eight of them fill the default page four times over."""
+_FIRST, _LAST = "job_", "job`"  # before and after every job's id
 
 
 class DynamoDBJobStore:
@@ -42,11 +50,10 @@ class DynamoDBJobStore:
         return size_of(to_row(job)) + ROW_GROWTH_BYTES <= WRITE_UNIT_BYTES
 
     def submit(self, job: Job) -> None:
-        """Write the wheel's hint, then the job: cut short, a hint without a job does nothing."""
+        """Write the row unless there is one."""
         row = to_row(job)
         try:
             with aws_errors_translated():
-                self._client.put_item(TableName=self._table, Item=hint_row(job))
                 self._client.put_item(
                     TableName=self._table,
                     Item=row,
@@ -66,7 +73,7 @@ class DynamoDBJobStore:
         if "Item" not in found:
             raise NotFoundError(job_id)
         job = from_row(found["Item"])
-        if job.purge_at <= at:
+        if job.purge_at <= at or job.deleted_at is not None:
             raise NotFoundError(job_id)
         return job
 
@@ -124,16 +131,60 @@ class DynamoDBJobStore:
     def save(self, before: Job, after: Job) -> None:
         """Write what differs. A claim raises the version too, so one condition fences all."""
         old, new = to_row(before), to_row(after)
-        is_unchanged = "version = :version"
-        try:
+        if not change_row(self._client, self._table, old, new, _is_as_read(old)):
+            raise LostLeaseError(after.id)
+
+    def find(self, names: Collection[tuple[TenantId, JobId]]) -> Found[JobId, Job]:
+        """Read jobs in batches, strongly consistent."""
+        keys = [key_of(tenant_id, job_id) for tenant_id, job_id in dict.fromkeys(names)]
+        rows = get_rows(self._client, self._table, keys)
+        return read_each(rows, lambda row: JobId(text_of(row, "sk")), from_row)
+
+    def newest_first(
+        self, tenant_id: TenantId, *, before: str | None = None, since: str | None = None
+    ) -> Iterator[Job]:
+        """Merge the tenant's shards, each read a page at a time and only when its turn comes."""
+        shards = [
+            self._shard(f"{PREFIX}{tenant_id}#{shard}", before or _LAST, since or _FIRST)
+            for shard in range(SHARDS)
+        ]
+        for row in heapq.merge(*shards, key=lambda row: text_of(row, "sk"), reverse=True):
+            with suppress(UnreadableRowError):
+                yield read_one(row, from_row)
+
+    def _shard(self, partition: str, before: str, since: str) -> Iterator[Item]:
+        """Yield one shard's rows from just before one id down to another, page by page."""
+        if before <= since:
+            return
+        while True:  # ends with the last page
             with aws_errors_translated():
-                self._client.update_item(
+                page = self._client.query(
                     TableName=self._table,
-                    Key=key_of(after.tenant_id, after.id),
-                    ConditionExpression=is_unchanged,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **update_of(old, new, {":version": old["version"]}),
+                    KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :before",
+                    ExpressionAttributeValues=to_item(
+                        {":pk": partition, ":since": since, ":before": before}
+                    ),
+                    ScanIndexForward=False,
+                    Limit=PAGE_ROWS,
                 )
-        except ClientError as error:
-            if not is_done(row_before(error), old, new):  # else a retry of our own write
-                raise LostLeaseError(after.id) from error
+            yield from (row for row in page["Items"] if text_of(row, "sk") < before)
+            if "LastEvaluatedKey" not in page:
+                return
+            before = text_of(page["LastEvaluatedKey"], "sk")
+
+
+def _is_as_read(row: Item) -> Condition:
+    """Return what holds of a row that has not changed: its version, and what an end may gain.
+
+    What a job gains once it has ended keeps the version, or it would be told as another end.
+    """
+    clauses, values = ["version = :version"], {":version": row["version"]}
+    for name in ("#usage", "deleted_at"):
+        exists = "exists" if name.removeprefix("#") in row else "not_exists"
+        clauses.append(f"attribute_{exists}({name})")
+    if "told_again" in row:
+        clauses.append("told_again = :told_again")
+        values[":told_again"] = row["told_again"]
+    else:
+        clauses.append("attribute_not_exists(told_again)")
+    return Condition(" AND ".join(clauses), values, {"#usage": "usage"})

@@ -6,7 +6,7 @@ from itertools import batched
 from typing import TYPE_CHECKING
 
 from relay.aws.errors import aws_errors_translated
-from relay.domain.event import EVENT_SOURCE, Event, envelope
+from relay.domain.event import EVENT_SOURCE, Event, thin_envelope
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -34,7 +34,7 @@ class EventBridgeBus:
                             "DetailType": event.type,
                             "Time": event.occurred_at,
                             "Detail": json.dumps(
-                                envelope(event, event.data),
+                                thin_envelope(event),
                                 ensure_ascii=False,
                                 separators=(",", ":"),
                             ),

@@ -3,12 +3,13 @@
 import asyncio
 import re
 from datetime import timedelta
+from http import HTTPStatus
 
 import httpx
 
 from relay.domain.answer import Answer
 from relay.domain.errors import MistralCallError
-from relay.domain.job import ErrorCode
+from relay.domain.job_error import ErrorCode
 from relay.ports import Offload, Secret
 
 CALLS_PER_CLIENT = 10
@@ -40,12 +41,13 @@ class HttpMistral:
         """Post and read the whole answer, all within ``time_limit``."""
         key = await self._offload(self._key.text)
         if not _HEADER_SAFE.fullmatch(key):  # mistyped: no header could carry it
+            self._key.forget()
             raise MistralCallError(ErrorCode.INVALID_API_KEY, "not a key")
         index = self._free_client()
         self._in_flight[index] += 1
         try:
             async with asyncio.timeout(time_limit.total_seconds()):
-                return await _exchange(self._clients[index], path, body, key)
+                answer = await _exchange(self._clients[index], path, body, key)
         except TimeoutError as error:
             raise MistralCallError(ErrorCode.TIMEOUT, "no answer in time") from error
         except httpx.TransportError as error:
@@ -55,6 +57,9 @@ class HttpMistral:
             raise MistralCallError(ErrorCode.INVALID_RESPONSE, "not decodable") from error
         finally:
             self._in_flight[index] -= 1
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            self._key.forget()  # it may have been replaced, and whoever probes should try the new
+        return answer
 
     def _free_client(self) -> int:
         """Return a client with room, a new one where there is none."""

@@ -26,6 +26,7 @@ class SecretsManagerSecret:
         self._clock = clock
         self._text = ""
         self._read_at: datetime | None = None
+        self._is_doubted = False
 
     def text(self) -> str:
         """Return the secret, without white space around it, read anew once it is too old.
@@ -34,7 +35,8 @@ class SecretsManagerSecret:
         replaced meanwhile, whoever it is shown to says so.
         """
         now = self._clock.now()
-        if self._read_at is None or now - self._read_at >= KEPT_FOR:
+        is_old = self._read_at is None or now - self._read_at >= KEPT_FOR
+        if is_old or self._is_doubted:
             try:
                 with aws_errors_translated():
                     found = self._client().get_secret_value(SecretId=self._arn)
@@ -42,5 +44,9 @@ class SecretsManagerSecret:
             except UnavailableError:
                 if self._read_at is None:
                     raise
-            self._read_at = now
+            self._read_at, self._is_doubted = now, False
         return self._text
+
+    def forget(self) -> None:
+        """Doubt what was read, and yet keep it for an outage of Secrets Manager."""
+        self._is_doubted = True

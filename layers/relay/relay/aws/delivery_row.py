@@ -1,17 +1,23 @@
 """A delivery as its row and back."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from relay.aws.values import Item, from_item, to_item
 from relay.domain.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from relay.domain.ids import DeliveryId, EventId, JobId, TenantId
-from relay.domain.moments import from_milliseconds, to_milliseconds
+from relay.domain.moments import (
+    from_milliseconds,
+    from_seconds,
+    moment,
+    stamp,
+    to_milliseconds,
+    to_seconds,
+)
 
 SCHEMA = 1
 _MILLISECOND = timedelta(milliseconds=1)
-_SECOND_MILLISECONDS = 1000
 
 
 def key_of(target_id: str, delivery_id: DeliveryId) -> Item:
@@ -37,9 +43,9 @@ def to_row(delivery: Delivery) -> Item:
             "fence": delivery.fence,
             "created_at": to_milliseconds(delivery.created_at),
             "next_attempt_at": to_milliseconds(delivery.next_attempt_at),
-            "lease_until": _stamp(delivery.lease_until),
-            "finished_at": _stamp(delivery.finished_at),
-            "ttl": to_milliseconds(delivery.purge_at) // _SECOND_MILLISECONDS,
+            "lease_until": stamp(delivery.lease_until),
+            "finished_at": stamp(delivery.finished_at),
+            "ttl": to_seconds(delivery.purge_at),
             "attempts": [_attempt_map(attempt) for attempt in delivery.attempts],
         }
     )
@@ -64,19 +70,11 @@ def from_row(item: Item) -> Delivery:
         fence=row["fence"],
         created_at=from_milliseconds(row["created_at"]),
         next_attempt_at=from_milliseconds(row["next_attempt_at"]),
-        lease_until=_moment(row.get("lease_until")),
-        finished_at=_moment(row.get("finished_at")),
-        purge_at=from_milliseconds(row["ttl"] * _SECOND_MILLISECONDS),
+        lease_until=moment(row.get("lease_until")),
+        finished_at=moment(row.get("finished_at")),
+        purge_at=from_seconds(row["ttl"]),
         attempts=tuple(_attempt(fields) for fields in row["attempts"]),
     )
-
-
-def _stamp(moment: datetime | None) -> int | None:
-    return None if moment is None else to_milliseconds(moment)
-
-
-def _moment(stamp: int | None) -> datetime | None:
-    return None if stamp is None else from_milliseconds(stamp)
 
 
 def _attempt_map(attempt: DeliveryAttempt) -> dict[str, Any]:

@@ -7,17 +7,19 @@ from decimal import Decimal
 from relay.aws.values import Item, from_item, known, to_item
 from relay.domain.event import Event
 from relay.domain.ids import EventId, TenantId, shard_of
-from relay.domain.moments import from_milliseconds, to_milliseconds
+from relay.domain.moments import from_milliseconds, from_seconds, to_milliseconds, to_seconds
 from relay.domain.money import Money
 from relay.domain.usage import Usage
 
 SCHEMA = 1
-_SECOND_MILLISECONDS = 1000
+PREFIX = "E#"
+UNPUBLISHED = "unpublished"
+"""Marks an event that was inserted before it was put on the bus: it is its own outbox."""
 
 
 def key_of(tenant_id: TenantId, event_id: EventId) -> Item:
     """Return the key of an event's row."""
-    return to_item({"pk": f"E#{tenant_id}#{shard_of(event_id)}", "sk": event_id})
+    return to_item({"pk": f"{PREFIX}{tenant_id}#{shard_of(event_id)}", "sk": event_id})
 
 
 def to_row(event: Event) -> Item:
@@ -29,13 +31,18 @@ def to_row(event: Event) -> Item:
             "resource": event.resource_id,
             "at": to_milliseconds(event.occurred_at),
             "sequence": event.sequence,
-            "ttl": to_milliseconds(event.purge_at) // _SECOND_MILLISECONDS,
+            "ttl": to_seconds(event.purge_at),
             "data": json.dumps(dict(event.data), ensure_ascii=False, separators=(",", ":")),
             "model": event.model,
             "usage": asdict(event.usage) if event.usage else None,
             "cost": event.cost.text if event.cost else None,
         }
     )
+
+
+def to_outbox_row(event: Event) -> Item:
+    """Return the row of an event that the publisher has yet to put on the bus."""
+    return to_row(event) | to_item({UNPUBLISHED: True})
 
 
 def from_row(item: Item) -> Event:
@@ -50,7 +57,7 @@ def from_row(item: Item) -> Event:
         resource_id=row["resource"],
         occurred_at=from_milliseconds(row["at"]),
         sequence=row["sequence"],
-        purge_at=from_milliseconds(row["ttl"] * _SECOND_MILLISECONDS),
+        purge_at=from_seconds(row["ttl"]),
         data=json.loads(row["data"]),
         model=row.get("model"),
         usage=Usage(**known(Usage, usage)) if usage is not None else None,

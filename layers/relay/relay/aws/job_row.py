@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -11,23 +11,21 @@ from relay.aws.values import Item, from_item, known, to_item
 from relay.domain.content import Content, Place
 from relay.domain.endpoints import Endpoint
 from relay.domain.ids import JobId, TenantId, shard_of
-from relay.domain.job import (
-    Callback,
-    ErrorCode,
-    Job,
-    JobError,
-    JobStatus,
-    StatusReason,
-    Submission,
-    UpstreamError,
+from relay.domain.job import Callback, Job, JobStatus, StatusReason, Submission
+from relay.domain.job_error import ErrorCode, JobError, UpstreamError
+from relay.domain.moments import (
+    from_milliseconds,
+    from_seconds,
+    moment,
+    stamp,
+    to_milliseconds,
+    to_seconds,
 )
-from relay.domain.moments import from_milliseconds, to_milliseconds
 from relay.domain.money import Money
 from relay.domain.usage import Usage
 
 SCHEMA = 1
 PREFIX = "J#"
-_SECOND_MILLISECONDS = 1000
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -51,11 +49,11 @@ def to_row(job: Job) -> Item:
             "created_at": to_milliseconds(job.created_at),
             "changed_at": to_milliseconds(job.changed_at),
             "deadline": to_milliseconds(job.deadline),
-            "ttl": to_milliseconds(job.purge_at) // _SECOND_MILLISECONDS,
-            "started_at": _stamp(job.started_at),
-            "finished_at": _stamp(job.finished_at),
-            "lease_until": _stamp(job.lease_until),
-            "ready_at": _stamp(job.ready_at),
+            "ttl": to_seconds(job.purge_at),
+            "started_at": stamp(job.started_at),
+            "finished_at": stamp(job.finished_at),
+            "lease_until": stamp(job.lease_until),
+            "ready_at": stamp(job.ready_at),
             "attempts": job.attempts,
             "attempts_max": job.attempts_max,
             "timeout_ms": job.timeout // _MILLISECOND,
@@ -71,6 +69,10 @@ def to_row(job: Job) -> Item:
             "annotates_pages": job.annotates_pages or None,
             "metadata": dict(job.metadata) or None,
             "submission": asdict(job.submission),
+            "fallback_models": list(job.fallback_models) or None,
+            "rerun_of": job.rerun_of,
+            "told_again": job.told_again or None,
+            "deleted_at": stamp(job.deleted_at),
         }
     )
 
@@ -94,11 +96,11 @@ def from_row(item: Item) -> Job:
         created_at=from_milliseconds(row["created_at"]),
         changed_at=from_milliseconds(row["changed_at"]),
         deadline=from_milliseconds(row["deadline"]),
-        purge_at=from_milliseconds(row["ttl"] * _SECOND_MILLISECONDS),
-        started_at=_moment(row.get("started_at")),
-        finished_at=_moment(row.get("finished_at")),
-        lease_until=_moment(row.get("lease_until")),
-        ready_at=_moment(row.get("ready_at")),
+        purge_at=from_seconds(row["ttl"]),
+        started_at=moment(row.get("started_at")),
+        finished_at=moment(row.get("finished_at")),
+        lease_until=moment(row.get("lease_until")),
+        ready_at=moment(row.get("ready_at")),
         attempts=row["attempts"],
         attempts_max=row["attempts_max"],
         timeout=row["timeout_ms"] * _MILLISECOND,
@@ -114,15 +116,11 @@ def from_row(item: Item) -> Job:
         annotates_pages=row.get("annotates_pages", False),
         metadata=MappingProxyType(row.get("metadata", {})),
         submission=Submission(**known(Submission, row["submission"])),
+        fallback_models=tuple(row.get("fallback_models", ())),
+        rerun_of=JobId(row["rerun_of"]) if "rerun_of" in row else None,
+        told_again=row.get("told_again", 0),
+        deleted_at=moment(row.get("deleted_at")),
     )
-
-
-def _stamp(moment: datetime | None) -> int | None:
-    return None if moment is None else to_milliseconds(moment)
-
-
-def _moment(stamp: int | None) -> datetime | None:
-    return None if stamp is None else from_milliseconds(stamp)
 
 
 def _content_map(content: Content | None) -> dict[str, Any] | None:

@@ -1,8 +1,16 @@
-"""The update that turns one row into another."""
+"""The update that turns one row into another, under one condition."""
 
-from typing import TypedDict
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
+from botocore.exceptions import ClientError
+
+from relay.aws.errors import aws_errors_translated, row_before
 from relay.aws.values import Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class Update(TypedDict):
@@ -13,14 +21,21 @@ class Update(TypedDict):
     ExpressionAttributeValues: Item
 
 
-def update_of(old: Item, new: Item, values: Item) -> Update:
+class Condition(NamedTuple):
+    """What a row must be like. ``names`` stand for attributes whose own names are reserved."""
+
+    text: str
+    values: Item
+    names: Mapping[str, str] = MappingProxyType({})
+
+
+def update_of(old: Item, new: Item, condition: Condition) -> Update:
     """Return the update from one row to another, leaving alone what neither of them names.
 
     Not a put of the whole row: newer code may have added attributes that this code does not
-    know. ``values`` are what the condition needs besides. The rows must differ.
+    know. The condition's own names and values come along. The rows must differ.
     """
-    names: dict[str, str] = {}
-    values = dict(values)
+    names, values = dict(condition.names), dict(condition.values)
     sets, removes = [], []
     for index, name in enumerate(sorted(old.keys() | new.keys())):
         if old.get(name) == new.get(name):
@@ -42,3 +57,27 @@ def update_of(old: Item, new: Item, values: Item) -> Update:
 def is_done(row: Item | None, old: Item, new: Item) -> bool:
     """Tell whether a row already is what ``update_of`` makes of it, whatever else it holds."""
     return row is not None and all(row.get(name) == new.get(name) for name in old | new)
+
+
+def change_row(
+    client: "DynamoDBClient", table: str, old: Item, new: Item, condition: Condition
+) -> bool:
+    """Turn one row into another in one write, and tell whether it is so now.
+
+    ``True`` also where the write had been done before and was not heard of, and where there is
+    nothing to write; ``False`` where the condition does not hold, and nothing was written.
+    """
+    if old == new:
+        return True
+    try:
+        with aws_errors_translated():
+            client.update_item(
+                TableName=table,
+                Key={name: new[name] for name in ("pk", "sk")},
+                ConditionExpression=condition.text,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **update_of(old, new, condition),
+            )
+    except ClientError as error:
+        return is_done(row_before(error), old, new)
+    return True

@@ -66,6 +66,11 @@ def from_value(value: Mapping[str, Any]) -> Any:
             return content
 
 
+def text_of(item: Mapping[str, Any], name: str) -> str:
+    """Return an attribute that is a text, as the parts of a key are."""
+    return str(item[name]["S"])
+
+
 def known(kind: type, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return those fields that a dataclass has: newer code may have written more of them."""
     names = kind.__dataclass_fields__  # type: ignore[attr-defined]

@@ -1,41 +1,62 @@
-"""The wheel: a row per thing that must be looked at again, in the minute when it must.
+"""A hint on the wheel, and how far the wheel has been swept, as rows and back."""
 
-Written before what it watches over, never changed, and removed by its time to live.
-"""
-
+from collections.abc import Sequence
 from datetime import timedelta
 
-from relay.aws.values import Item, to_item
-from relay.domain.ids import shard_of
-from relay.domain.job import Job
-from relay.domain.moments import to_milliseconds
+from relay.aws.values import Item, from_item, to_item
+from relay.domain.moments import from_milliseconds, to_milliseconds
+from relay.domain.wheel import Hint, HintKind, Position, Purpose
 
-SHARDS = 16
-FIRST_LOOK = timedelta(minutes=2)
-SPREAD_MINUTES = 3
-"""First looks fall 2 to 5 minutes ahead, so that a burst of jobs does not come round at once."""
-KEPT_AFTER = timedelta(days=2)
+KEPT_AFTER = timedelta(days=7)
 """How long a hint outlives its minute: longer than any outage of the sweeper that goes unseen."""
+_MINUTE_SECONDS = 60
 
-_MINUTE_MILLISECONDS = 60_000
 
-
-def hint_row(job: Job) -> Item:
-    """Return the hint for a new job."""
-    spread = _spread_of(job.id)
-    first = job.created_at + FIRST_LOOK + timedelta(minutes=spread % SPREAD_MINUTES)
-    minute = to_milliseconds(first) // _MINUTE_MILLISECONDS + 1
-    expires = minute * 60 + int(KEPT_AFTER.total_seconds())
+def hint_row(hint: Hint) -> Item:
+    """Return a hint's row. Two hints for one row, minute and purpose are one."""
+    expires = hint.minute * _MINUTE_SECONDS + int(KEPT_AFTER.total_seconds())
     return to_item(
         {
-            "pk": f"W#{minute}#{spread % SHARDS}",
-            "sk": f"job#{job.id}",
-            "tenant": job.tenant_id,
+            "pk": partition_of(hint.minute, hint.shard),
+            "sk": f"{hint.purpose}#{hint.kind}#{hint.id}",
+            "owner": hint.owner,
+            "at": to_milliseconds(hint.at),
+            "looks": hint.looks or None,
             "ttl": expires,
         }
     )
 
 
-def _spread_of(identifier: str) -> int:
-    """Return a number that differs from id to id: the last two characters, read as base 8."""
-    return shard_of(identifier) + 8 * shard_of(identifier[:-1])
+def hint_from_row(item: Item) -> Hint:
+    """Read a hint's row."""
+    row = from_item(item)
+    if "tenant" in row:  # as the first version wrote them: jobs only, and only to watch them
+        row |= {"sk": f"{Purpose.WATCH}#{row['sk']}", "owner": row["tenant"]}
+        row |= {"at": int(row["pk"].split("#")[1]) * _MINUTE_SECONDS * 1000}
+    purpose, kind, identifier = row["sk"].split("#", 2)
+    return Hint(
+        kind=HintKind(kind),
+        purpose=Purpose(purpose),
+        owner=row["owner"],
+        id=identifier,
+        at=from_milliseconds(row["at"]),
+        looks=row.get("looks", 0),
+    )
+
+
+def partition_of(minute: int, shard: int) -> str:
+    """Return the partition in which a minute's shard lies."""
+    return f"W#{minute}#{shard}"
+
+
+POSITIONS_KEY = to_item({"pk": "WC", "sk": "positions"})
+
+
+def positions_value(positions: Sequence[Position]) -> Item:
+    """Return the positions of all shards as one attribute."""
+    return to_item({"positions": [[it.minute, it.after] for it in positions]})
+
+
+def positions_from_row(item: Item) -> list[Position]:
+    """Read the positions of all shards."""
+    return [Position(minute, after) for minute, after in from_item(item)["positions"]]

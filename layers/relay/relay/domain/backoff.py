@@ -11,6 +11,10 @@ RELEASED_CAP = timedelta(hours=1)
 """The longest wait out of an invocation; it costs nothing, but for the moment it ends too late."""
 IN_PLACE_BUDGET = timedelta(seconds=10)
 """How long one claim may wait in all. Longer waits leave the invocation: its time is billed."""
+RELEASES_BY_MESSAGE = 2
+"""How often a waiting row may be carried by its message. After that the wheel brings it back."""
+MESSAGE_WAIT_MAX = timedelta(minutes=15)
+"""The longest wait that a message carries: SQS hides 120,000 in all, and each receipt is paid."""
 
 WEBHOOK_SCHEDULE = (
     timedelta(seconds=5),
@@ -36,6 +40,11 @@ def full_jitter(attempt: int, *, cap: timedelta, chance: float) -> timedelta:
     doublings = min(attempt - 1, _DOUBLINGS_MAX)
     bound: timedelta = min(cap, BASE * 2**doublings)
     return _cut(bound * chance)
+
+
+def is_for_the_message(wait: timedelta, *, release: int) -> bool:
+    """Tell whether a row's 1st, 2nd … wait is short enough for its message to carry."""
+    return release <= RELEASES_BY_MESSAGE and wait <= MESSAGE_WAIT_MAX
 
 
 def webhook_wait(failures: int, *, chance: float) -> timedelta | None:

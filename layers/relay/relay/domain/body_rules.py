@@ -1,5 +1,6 @@
 """What of a body can be told wrong before Mistral sees it. The finer rules are Mistral's."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -167,3 +168,9 @@ def demands_tool_call(body: Mapping[str, Any]) -> bool:
 def annotates_pages(body: Mapping[str, Any]) -> bool:
     """Tell whether pages are to be read with annotations."""
     return any(name.endswith("annotation_format") and body[name] is not None for name in body)
+
+
+def with_model(body: bytes, model: str) -> bytes:
+    """Return a body, as it was kept, that asks another model."""
+    fields = json.loads(body) | {"model": model}
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()

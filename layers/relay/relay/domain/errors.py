@@ -5,7 +5,11 @@ RelayError
 ├── JobNotClaimableError        leave the job alone until ``.job`` says it is due, or for good
 ├── DeliveryNotClaimableError   the same, of a delivery
 ├── LostLeaseError              stop: another claim or a cancellation came first; record nothing
+├── LostRaceError               somebody else changed the row first: leave it to them
 ├── AlreadyExistsError          it was made before: go on with what is there
+├── KeyReusedError              answer 422: this idempotency key was used for another request
+├── StillAcceptingError         answer 409: the key's first request is at work; try later
+├── UnreadableRowError          go on without this row: newer code wrote it, or nobody can read it
 ├── UnavailableError            try again later: AWS did not take it, or did not say so
 └── MistralCallError            no answer came: ``.code`` says why; a new attempt is allowed
 """
@@ -13,8 +17,11 @@ RelayError
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # these modules raise errors of this one
+    from datetime import datetime
+
     from relay.domain.delivery import Delivery
-    from relay.domain.job import ErrorCode, Job
+    from relay.domain.job import Job
+    from relay.domain.job_error import ErrorCode
 
 
 class RelayError(Exception):
@@ -43,6 +50,26 @@ class DeliveryNotClaimableError(RelayError):
 
 class LostLeaseError(RelayError):
     """The row is no longer held under the fencing token that this write carried."""
+
+
+class LostRaceError(RelayError):
+    """The row has changed since it was read; nothing was written."""
+
+
+class KeyReusedError(RelayError):
+    """An idempotency key came with another request than the one it was first used for."""
+
+
+class StillAcceptingError(RelayError):
+    """The first request under an idempotency key may still be at work until ``until``."""
+
+    def __init__(self, until: "datetime") -> None:
+        super().__init__("the first request is still being accepted")
+        self.until = until
+
+
+class UnreadableRowError(RelayError):
+    """A row that this code cannot read."""
 
 
 class AlreadyExistsError(RelayError):

@@ -6,12 +6,13 @@ the change is read from the table's stream.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from relay.domain.circuit import Circuit
 from relay.domain.ids import EventId, TenantId, derived_ulid
-from relay.domain.job import Job, JobStatus
-from relay.domain.job_view import thin_view
+from relay.domain.job import Job, JobStatus, Submission
+from relay.domain.job_view import submission_view, thin_view
 from relay.domain.moments import to_iso
 from relay.domain.money import Money
 from relay.domain.usage import Usage
@@ -27,6 +28,13 @@ _TYPES: Mapping[JobStatus, str] = {
     JobStatus.REQUIRES_ACTION: "job.requires_action",
 }
 STARTED = "job.started"
+UPSTREAM_BLOCKED = "upstream.blocked"
+SUBMISSION_REJECTED = "submission.rejected"
+
+OPERATOR = TenantId("operator")
+"""Whose the events are that concern the deployment as a whole."""
+OPERATORS_EVENTS_KEPT = timedelta(days=30)
+_MISTRAL = "mistral"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,11 @@ class Event:
     cost: Money | None = None
     """The last three are what hourly totals are made from; they are kept, not told."""
 
+    @property
+    def is_of_job(self) -> bool:
+        """Whether ``resource_id`` names a job."""
+        return self.type.startswith("job.")
+
 
 def event_of(before: Job | None, after: Job) -> Event | None:
     """Return the event that a change of a job's row makes, ``None`` where it makes none."""
@@ -53,7 +66,7 @@ def event_of(before: Job | None, after: Job) -> Event | None:
     if kind is None:
         return None
     return Event(
-        id=EventId("evt_" + derived_ulid(after.changed_at, after.id, str(after.version), kind)),
+        id=_event_id(after.changed_at, after.id, str(after.version), kind),
         type=kind,
         tenant_id=after.tenant_id,
         resource_id=after.id,
@@ -68,19 +81,80 @@ def event_of(before: Job | None, after: Job) -> Event | None:
 
 
 def _type_of(before: Job | None, after: Job) -> str | None:
-    if before is not None and before.version >= after.version:
-        return None  # a write that changed no state, such as a mark on the row
+    if after.deleted_at is not None:
+        return None  # there is nothing left to tell of
+    is_new = before is None or before.version < after.version
+    if not is_new and before is not None and before.told_again == after.told_again:
+        return None  # a write that changed no state
     if after.status is JobStatus.IN_PROGRESS:
         is_first = after.fence == 1
         return STARTED if after.notify_started and is_first else None
     return _TYPES.get(after.status)
 
 
+def event_of_circuit(before: Circuit | None, after: Circuit) -> Event | None:
+    """Return the event that a change of the circuit makes: its opening, and nothing else."""
+    is_new = before is None or before.version < after.version
+    if after.reason is None or after.changed_at is None or not is_new:
+        return None
+    at = after.changed_at
+    return Event(
+        id=_event_id(at, _MISTRAL, str(after.version), UPSTREAM_BLOCKED),
+        type=UPSTREAM_BLOCKED,
+        tenant_id=OPERATOR,
+        resource_id=_MISTRAL,
+        occurred_at=at,
+        sequence=after.version,
+        purge_at=at.replace(microsecond=0) + OPERATORS_EVENTS_KEPT,
+        data={
+            "id": _MISTRAL,
+            "object": "upstream",
+            "tenant_id": OPERATOR,
+            "status": "blocked",
+            "status_reason": after.reason,
+        },
+    )
+
+
+def submission_rejected(
+    tenant_id: TenantId, submission: Submission, *, reason: str, at: datetime, purge_at: datetime
+) -> Event:
+    """Return the event that tells a producer what became of a message that is no job.
+
+    ``at`` is when the message was sent, so that however often it is refused this is one event.
+    """
+    message_id = submission.message_id or ""
+    return Event(
+        id=_event_id(at, message_id, SUBMISSION_REJECTED),
+        type=SUBMISSION_REJECTED,
+        tenant_id=tenant_id,
+        resource_id=message_id,
+        occurred_at=at,
+        sequence=1,
+        purge_at=purge_at,
+        data={
+            "id": message_id,
+            "object": "submission",
+            "tenant_id": tenant_id,
+            "status": "rejected",
+            "reason": reason,
+            "submission": submission_view(submission),
+        },
+    )
+
+
+def _event_id(at: datetime, *parts: str) -> EventId:
+    return EventId("evt_" + derived_ulid(at, *parts))
+
+
 def job_as_of(job: Job, event_type: str, sequence: int) -> Job:
     """Return a job as it was when an event of it happened.
 
-    A job's end is final, so only its start has to be wound back to.
+    A job's end is final, so only its start has to be wound back to; and what a cancelled job's
+    call turned out to cost is not known yet when its end is told.
     """
+    if event_type == _TYPES[JobStatus.CANCELLED]:
+        return replace(job, usage=None, cost=None)
     if event_type != STARTED:
         return job
     started_at = job.started_at or job.created_at
@@ -103,13 +177,31 @@ def job_as_of(job: Job, event_type: str, sequence: int) -> Job:
     )
 
 
-def envelope(event: Event, data: Mapping[str, Any]) -> dict[str, Any]:
+def envelope(
+    event_id: EventId,
+    event_type: str,
+    *,
+    occurred_at: datetime,
+    sequence: int,
+    data: Mapping[str, Any],
+) -> dict[str, Any]:
     """Return the JSON object that subscribers get, with the data of their choice."""
     return {
-        "id": event.id,
-        "type": event.type,
-        "timestamp": to_iso(event.occurred_at),
+        "id": event_id,
+        "type": event_type,
+        "timestamp": to_iso(occurred_at),
         "api_version": API_VERSION,
-        "sequence": event.sequence,
+        "sequence": sequence,
         "data": dict(data),
     }
+
+
+def thin_envelope(event: Event) -> dict[str, Any]:
+    """Return an event as the bus carries it."""
+    return envelope(
+        event.id,
+        event.type,
+        occurred_at=event.occurred_at,
+        sequence=event.sequence,
+        data=event.data,
+    )

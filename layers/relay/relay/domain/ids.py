@@ -18,6 +18,7 @@ SHARDS = 8  # of a tenant's jobs and events, so that no one partition takes them
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
 _LENGTH = 26
+_TIME_CHARACTERS = 10
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID_PATTERN = re.compile(r"[a-z]{2,5}_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
@@ -38,6 +39,14 @@ def derived_ulid(at: datetime, *parts: str) -> str:
     """
     digest = hashlib.sha256("\n".join(parts).encode()).digest()
     return ulid(at, digest[:RANDOM_BYTES])
+
+
+def made_at(identifier: str) -> datetime:
+    """Return the moment that an id was made from."""
+    milliseconds = 0
+    for character in identifier.rpartition("_")[2][:_TIME_CHARACTERS]:
+        milliseconds = milliseconds << 5 | _ALPHABET.index(character)
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def is_id(text: str, prefix: str) -> bool:

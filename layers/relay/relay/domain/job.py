@@ -13,9 +13,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from relay.domain.backoff import IN_PLACE_BUDGET
-from relay.domain.content import Content
+from relay.domain.content import Content, Place
 from relay.domain.endpoints import Endpoint
 from relay.domain.ids import JobId, TenantId
+from relay.domain.job_error import ErrorCode, JobError, UpstreamError
 from relay.domain.money import Money
 from relay.domain.usage import Usage
 
@@ -61,44 +62,8 @@ class StatusReason(StrEnum):
     INSUFFICIENT_CREDITS = "insufficient_credits"
 
 
-class ErrorCode(StrEnum):
-    """What went wrong, in the words of the public contract."""
-
-    INVALID_REQUEST = "invalid_request"
-    CONTEXT_LENGTH_EXCEEDED = "context_length_exceeded"
-    MODEL_NOT_FOUND = "model_not_found"
-    FORBIDDEN = "forbidden"
-    PLAN_EXCLUDES_MODEL = "plan_excludes_model"
-    INVALID_API_KEY = "invalid_api_key"
-    INSUFFICIENT_CREDITS = "insufficient_credits"
-    RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
-    SERVICE_UNAVAILABLE = "service_unavailable"
-    TIMEOUT = "timeout"
-    CONNECTION_FAILED = "connection_failed"
-    INVALID_RESPONSE = "invalid_response"
-    TOOL_CALL_MISSING = "tool_call_missing"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamError:
-    """What Mistral itself said; each part is ``None`` where it said nothing."""
-
-    status: int | None = None
-    code: str | None = None
-    request_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobError:
-    """Why a job failed or expired. ``reason`` says what ended it, ``code`` keeps the last cause."""
-
-    code: ErrorCode
-    message: str
-    hint: str
-    retryable: bool
-    reason: Literal["attempts_exhausted", "deadline_exceeded"] | None = None
-    attempts: int = 0
-    upstream: UpstreamError = UpstreamError()
+OPERATORS_REASONS = frozenset({StatusReason.INVALID_API_KEY, StatusReason.INSUFFICIENT_CREDITS})
+"""Waits that only the operator can end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,9 +122,18 @@ class Job:
     annotates_pages: bool = False
     """Whether pages are read with annotations, which cost more."""
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    fallback_models: tuple[str, ...] = ()
+    """Tried in turn after a failed attempt, the job's own model included."""
+    rerun_of: JobId | None = None
+    told_again: int = 0
+    """How often the last event was asked for anew: a change that is told without a new version."""
+    deleted_at: datetime | None = None
+    """Set on a tombstone: what is left of a job whose content has been deleted."""
 
     def __post_init__(self) -> None:
         """Refuse a state that no sequence of changes leads to: it would poison its row."""
+        if self.deleted_at is not None and not self.status.is_final:
+            raise ValueError(f"{self.id}: {self.status} and deleted")
         if self.status.is_final != (self.finished_at is not None):
             raise ValueError(f"{self.id}: {self.status} with finished_at {self.finished_at}")
         if (self.status is JobStatus.IN_PROGRESS) != (self.lease_until is not None):
@@ -262,6 +236,45 @@ class Job:
             reason="attempts_exhausted",
         )
         return self.failed(at, error=error, attempts=self.attempts)
+
+    def cancelled(self, at: datetime) -> "Job":
+        """Ended by its client. Whoever is at work on it loses the job at its next write."""
+        return self._changed(at, status=JobStatus.CANCELLED, finished_at=at)
+
+    def spent_on(self, usage: Usage | None, cost: Money | None) -> "Job":
+        """Still cancelled, and with what its call used, which was paid for all the same."""
+        if self.status is not JobStatus.CANCELLED or self.usage is not None:
+            raise ValueError(f"{self.id} is {self.status} with usage {self.usage}")
+        return replace(self, usage=usage, cost=cost)
+
+    def asked_to_tell_again(self) -> "Job":
+        """Ended as before, with a change that makes the outbox look at it once more."""
+        return replace(self, told_again=self.told_again + 1)
+
+    def deleted(self, at: datetime) -> "Job":
+        """Ended as before, without its content: only what totals are made of is left."""
+        if not self.status.is_final:
+            raise ValueError(f"{self.id} is {self.status}, which is not final")
+        return replace(
+            self,
+            deleted_at=at,
+            request=replace(self.request, place=Place.ROW, inline=None),
+            error=None,
+            callback=None,
+            metadata=MappingProxyType({}),
+        )
+
+    def model_in_turn(self, failures: int) -> str | None:
+        """Return the model of the attempt after so many failed ones."""
+        models = (self.model, *self.fallback_models)
+        return models[failures % len(models)]
+
+    def is_claimable(self, at: datetime) -> bool:
+        """Tell whether a claim would be granted: the rule that every store's claim follows."""
+        is_due = self.status is JobStatus.QUEUED and (self.ready_at or at) <= at
+        is_abandoned = self.lease_until is not None and self.lease_until < at
+        is_over = at >= self.deadline or self.attempts >= self.attempts_max
+        return (is_due or is_abandoned) and not is_over
 
     def next_look(self, at: datetime) -> datetime:
         """Return when a message about a job that could not be claimed should be seen again."""

@@ -20,9 +20,9 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from relay.domain.body_rules import FieldError, check_body, with_defaults
+from relay.domain.body_rules import MODEL_CHARACTERS_MAX, FieldError, check_body, with_defaults
 from relay.domain.egress import BlockedTargetError, EgressPolicy, check_url
-from relay.domain.endpoints import Endpoint
+from relay.domain.endpoints import FACTS, Endpoint
 from relay.domain.job import (
     ATTEMPTS_DEFAULT,
     ATTEMPTS_MAX,
@@ -38,6 +38,7 @@ METADATA_ENTRIES_MAX = 16
 METADATA_KEY_CHARACTERS_MAX = 64
 METADATA_VALUE_CHARACTERS_MAX = 512
 URL_CHARACTERS_MAX = 2048
+FALLBACK_MODELS_MAX = 5
 
 
 class InvalidSubmissionError(ValueError):
@@ -59,6 +60,15 @@ class BodyDefaults:
     model: str
     max_tokens: int | None = None
     temperature: float | None = None
+
+    @classmethod
+    def of_settings(cls, model: str, max_tokens: str, temperature: str) -> Self:
+        """Read them as the environment has them: an empty text means none."""
+        return cls(
+            model=model,
+            max_tokens=int(max_tokens) if max_tokens else None,
+            temperature=float(temperature) if temperature else None,
+        )
 
 
 class _Closed(BaseModel):
@@ -85,6 +95,7 @@ class CallbackRequest(_Closed):
 type _MetadataKey = Annotated[
     str, StringConstraints(min_length=1, max_length=METADATA_KEY_CHARACTERS_MAX)
 ]
+type _ModelName = Annotated[str, StringConstraints(min_length=1, max_length=MODEL_CHARACTERS_MAX)]
 type _MetadataValue = Annotated[str, StringConstraints(max_length=METADATA_VALUE_CHARACTERS_MAX)]
 
 
@@ -119,6 +130,11 @@ class JobRequest(_Closed):
         ge=1,
         le=int(TIMEOUT_MAX.total_seconds()),
         description="How long one attempt may take.",
+    )
+    fallback_models: list[_ModelName] = Field(
+        default_factory=list,
+        max_length=FALLBACK_MODELS_MAX,
+        description="Models to try in turn after a failed attempt, then the first again.",
     )
     on_tool_calls: Literal["return"] = Field(
         "return", description="What happens when the model calls tools: the job completes."
@@ -161,6 +177,9 @@ def check_submission(
     request = _parse(raw)
     errors = check_body(request.endpoint, request.body)
     errors += _check_deadline(request.deadline, at) + _check_callback(request, policy)
+    if request.fallback_models and not FACTS[request.endpoint].takes_model:
+        message = "an agent has a model of its own"
+        errors.append(FieldError("#/fallback_models", message))
     if errors:
         raise InvalidSubmissionError(errors)
     body = with_defaults(

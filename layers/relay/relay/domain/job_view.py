@@ -7,7 +7,8 @@ from typing import Any, Literal, TypedDict, cast
 
 from relay.domain.answer import first_tool_calls, output_text
 from relay.domain.endpoints import Endpoint
-from relay.domain.job import Job, JobError, JobStatus, StatusReason, Submission
+from relay.domain.job import Job, JobStatus, StatusReason, Submission
+from relay.domain.job_error import JobError
 from relay.domain.moments import to_iso
 from relay.domain.money import Money
 from relay.domain.usage import Usage
@@ -115,6 +116,7 @@ def full_view(
     """
     answer = json.loads(result) if result is not None and len(result) <= RESULT_BYTES_MAX else None
     readable = answer if isinstance(answer, dict) else {}
+    address = f"{api_url}/v1/jobs/{job.id}"
     return {
         "id": job.id,
         "object": "job",
@@ -143,10 +145,10 @@ def full_view(
         "required_action": None,
         "metadata": dict(job.metadata),
         "callback_url": job.callback.url if job.callback else None,
-        "rerun_of": None,
+        "rerun_of": job.rerun_of,
         "batch_id": None,
-        "submission": _submission_view(job.submission),
-        "urls": {"self": f"{api_url}/v1/jobs/{job.id}", "cancel": None, "stream": None},
+        "submission": submission_view(job.submission),
+        "urls": {"self": address, "cancel": f"{address}/cancel", "stream": None},
     }
 
 
@@ -170,9 +172,9 @@ def thin_view(job: Job) -> dict[str, Any]:
         "tenant_id": job.tenant_id,
         "status": job.status,
         "status_reason": job.status_reason,
-        "rerun_of": None,
+        "rerun_of": job.rerun_of,
         "batch_id": None,
-        "submission": _submission_view(job.submission),
+        "submission": submission_view(job.submission),
         "metadata": dict(job.metadata),
     }
 
@@ -210,7 +212,8 @@ def money_view(money: Money | None) -> MoneyView | None:
     return {"currency": money.currency, "amount": money.text} if money else None
 
 
-def _submission_view(submission: Submission) -> SubmissionView:
+def submission_view(submission: Submission) -> SubmissionView:
+    """Return how a job came in as its JSON object."""
     return {
         "source": submission.source,
         "message_id": submission.message_id,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_SECOND_MILLISECONDS = 1000
 
 
 def to_iso(moment: datetime) -> str:
@@ -29,3 +30,23 @@ def from_milliseconds(milliseconds: int) -> datetime:
 def cut_to_milliseconds(moment: datetime) -> datetime:
     """Return the moment without what neither a row nor a JSON text would keep of it."""
     return from_milliseconds(to_milliseconds(moment))
+
+
+def stamp(moment: datetime | None) -> int | None:
+    """Return whole milliseconds since 1970, ``None`` of no moment: the form that rows keep."""
+    return None if moment is None else to_milliseconds(moment)
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """Read what ``stamp`` wrote."""
+    return None if milliseconds is None else from_milliseconds(milliseconds)
+
+
+def to_seconds(moment: datetime) -> int:
+    """Return whole seconds since 1970: the form of a time to live."""
+    return to_milliseconds(moment) // _SECOND_MILLISECONDS
+
+
+def from_seconds(seconds: int) -> datetime:
+    """Read what ``to_seconds`` wrote."""
+    return from_milliseconds(seconds * _SECOND_MILLISECONDS)

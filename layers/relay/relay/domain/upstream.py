@@ -19,12 +19,11 @@ from relay.domain.answer import (
 )
 from relay.domain.body_rules import MODEL_CHARACTERS_MAX
 from relay.domain.endpoints import FACTS, Endpoint, EndpointFacts
-from relay.domain.job import ErrorCode, JobError, StatusReason, UpstreamError
+from relay.domain.job import OPERATORS_REASONS, StatusReason
+from relay.domain.job_error import ErrorCode, JobError, UpstreamError
 from relay.domain.retry_after import parse_retry_after
 from relay.domain.usage import Usage
 
-OPERATORS_REASONS = frozenset({StatusReason.INVALID_API_KEY, StatusReason.INSUFFICIENT_CREDITS})
-"""Waits that only the operator can end."""
 RETRY_AFTER_TAKEN_MAX = timedelta(hours=1)
 """A longer wait that Mistral asks for would rather be a mistake than a wish."""
 MESSAGE_CHARACTERS_MAX = 500
@@ -32,6 +31,16 @@ REQUEST_ID_HEADER = "mistral-correlation-id"
 _CODE_CHARACTERS_MAX = 128
 _REQUESTS_LIMIT_HEADER = "x-ratelimit-limit-req-minute"
 _CONTEXT_WORDS = ("context length", "maximum context", "too many tokens", "prompt is too long")
+
+_SAYS_NOTHING_OF_ACCESS = frozenset(
+    {
+        ErrorCode.SERVICE_UNAVAILABLE,
+        ErrorCode.TIMEOUT,
+        ErrorCode.CONNECTION_FAILED,
+        ErrorCode.INVALID_RESPONSE,
+    }
+)
+"""Whoever answered so, if anyone did, need not have looked at the key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +177,14 @@ def judge(
         upstream=upstream,
         retry_after=_retry_after(answer, at),
     )
+
+
+def shows_access(verdict: Good | Bad) -> bool:
+    """Tell whether Mistral has taken the key and the account, whatever else it said."""
+    if isinstance(verdict, Good):
+        return True
+    is_refused = verdict.waits_as in OPERATORS_REASONS
+    return not is_refused and verdict.error.code not in _SAYS_NOTHING_OF_ACCESS
 
 
 def _retry_after(answer: Answer, at: datetime) -> timedelta | None:

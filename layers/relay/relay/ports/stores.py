@@ -1,56 +1,30 @@
-"""What the use cases need of the world outside.
+"""Where jobs, content, events, deliveries and keys are kept.
 
-Each port has a real adapter and a fake, and both pass the same contract suite in
-``tests/contracts``.
-
-Any method that talks to AWS may raise ``UnavailableError``; then the act may or may not have been
-done, and doing it again must be safe. Other errors are named where they can occur.
+Each method may raise ``UnavailableError``; then the act may or may not have been done, and doing
+it again must be safe. Other errors are named where they can occur.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
-from relay.domain.answer import Answer
 from relay.domain.api_key import ApiKey
 from relay.domain.content import Content
 from relay.domain.delivery import Delivery
 from relay.domain.event import Event
+from relay.domain.idempotency import Reservation
 from relay.domain.ids import DeliveryId, EventId, JobId, TenantId
 from relay.domain.job import Job
-from relay.domain.webhook_exchange import WebhookAnswer, WebhookRequest
-
-type Offload = Callable[..., Awaitable[Any]]
-"""Runs a blocking call beside the event loop: ``await offload(function, *arguments)``."""
+from relay.domain.sender import Sender
 
 
-class Clock(Protocol):
-    """The time, and waiting for it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found[Id, Row]:
+    """Rows by id, and the ids of those that are there and cannot be read."""
 
-    def now(self) -> datetime:
-        """Return the moment: aware, UTC, whole milliseconds."""
-        ...
-
-    def wait(self, duration: timedelta) -> None:
-        """Hold the caller."""
-        ...
-
-    async def sleep(self, duration: timedelta) -> None:
-        """Hold the calling task and let the others go on."""
-        ...
-
-
-class Dice(Protocol):
-    """Chance: what ids are made from, and what spreads retries."""
-
-    def randomness(self, length: int) -> bytes:
-        """Return random bytes that nobody can guess."""
-        ...
-
-    def chance(self) -> float:
-        """Return a number spread evenly over [0, 1). Not for secrets."""
-        ...
+    rows: Mapping[Id, Row] = field(default_factory=dict)
+    unreadable: frozenset[Id] = frozenset()
 
 
 class JobStore(Protocol):
@@ -61,7 +35,7 @@ class JobStore(Protocol):
         ...
 
     def submit(self, job: Job) -> None:
-        """Keep a new job, and before it its hint on the wheel.
+        """Keep a new job.
 
         Raises:
             AlreadyExistsError: another job of this id is there; nothing was changed.
@@ -72,7 +46,24 @@ class JobStore(Protocol):
         """Return the job as it is now, all writes that were answered before included.
 
         Raises:
-            NotFoundError: the tenant has no such job, or its time is over.
+            NotFoundError: the tenant has no such job, it is deleted, or its time is over.
+        """
+        ...
+
+    def find(self, names: Collection[tuple[TenantId, JobId]]) -> "Found[JobId, Job]":
+        """Return those jobs that are there, each as it is now, tombstones and old ones included.
+
+        A row that cannot be read is among the unreadable, and holds up no other.
+        """
+        ...
+
+    def newest_first(
+        self, tenant_id: TenantId, *, before: str | None = None, since: str | None = None
+    ) -> Iterator[Job]:
+        """Yield a tenant's jobs by id, the newest first, reading only as far as is asked for.
+
+        ``before`` is an id that is left out with all newer ones, ``since`` the least id to come.
+        Tombstones and what is past its time come along. Rows that cannot be read are left out.
         """
         ...
 
@@ -94,7 +85,8 @@ class JobStore(Protocol):
         """Write ``after``, if the row is still just as ``before`` was read or written.
 
         For a claimed job that means: held under the same fencing token. A write that had been
-        done already counts as done now.
+        done already counts as done now. A change that keeps the version makes no event, but for one
+        that asks for the last one anew.
 
         Raises:
             LostLeaseError: the row has changed since; nothing was written.
@@ -117,16 +109,40 @@ class ContentStore(Protocol):
         """
         ...
 
+    def discard(self, job: Job, content: Content) -> None:
+        """Remove one content that came to nothing."""
+        ...
+
+    def purge(self, job: Job) -> None:
+        """Remove all content of a job, whoever wrote it. Done twice it is done."""
+        ...
+
     def link(self, job: Job, content: Content, *, lifetime: timedelta) -> str:
         """Return an address at which anyone who has it can read an object for a while."""
         ...
 
 
 class EventStore(Protocol):
-    """Events, kept once they are on the bus."""
+    """Events, kept once they are on the bus; or inserted before, as their own outbox."""
 
     def put(self, events: Sequence[Event]) -> None:
         """Keep events; one that is kept already stays as it is, since ids are derived."""
+        ...
+
+    def insert(self, event: Event) -> None:
+        """Keep an event that the publisher has yet to put on the bus, unless it is there."""
+        ...
+
+    def published(self, names: Collection[tuple[TenantId, EventId]]) -> set[EventId]:
+        """Return those of the events that are kept and were put on the bus."""
+        ...
+
+    def unpublished(self, names: Collection[tuple[TenantId, EventId]]) -> set[EventId]:
+        """Return those of the events that were inserted and wait for the bus."""
+        ...
+
+    def tell_again(self, tenant_id: TenantId, event_id: EventId) -> None:
+        """Make the publisher look once more at an event that was inserted, if it is there."""
         ...
 
     def get(self, tenant_id: TenantId, event_id: EventId) -> Event:
@@ -135,14 +151,6 @@ class EventStore(Protocol):
         Raises:
             NotFoundError: the tenant has no such event.
         """
-        ...
-
-
-class EventBus(Protocol):
-    """The bus on which everything that happens is told."""
-
-    def put(self, events: Sequence[Event]) -> list[Event]:
-        """Put events on the bus and return those that it did not take."""
         ...
 
 
@@ -155,6 +163,10 @@ class DeliveryStore(Protocol):
         Raises:
             AlreadyExistsError: it is there already; nothing was changed.
         """
+        ...
+
+    def find(self, names: Collection[tuple[str, DeliveryId]]) -> "Found[DeliveryId, Delivery]":
+        """Return those deliveries that are there, by target and id."""
         ...
 
     def claim(
@@ -197,68 +209,48 @@ class KeyStore(Protocol):
         ...
 
 
-class Queue(Protocol):
-    """A queue to send to. Messages are small: they name rows and carry nothing else."""
+class SenderStore(Protocol):
+    """AWS identities that may submit by the queue, and for whom."""
 
-    def send(self, message: Mapping[str, str], *, group: str) -> None:
-        """Send one message. ``group`` is the tenant, so that none can crowd out the others."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Postponement:
-    """A received message, and how long it shall stay out of sight."""
-
-    receipt: str
-    wait: timedelta
-
-
-class Visibility(Protocol):
-    """The queue that a function reads, as far as postponing goes."""
-
-    def postpone(self, postponements: Sequence[Postponement]) -> None:
-        """Hide messages for as long as each says, cut to what the queue can do.
-
-        A message that could not be postponed comes back by itself, when the queue's own
-        visibility timeout ends.
+    def create(self, sender: Sender) -> None:
+        """Keep a new sender.
 
         Raises:
-            UnavailableError: one or more could not be postponed.
+            AlreadyExistsError: this identity is mapped already.
+        """
+        ...
+
+    def get(self, identity: str) -> Sender:
+        """Return a sender.
+
+        Raises:
+            NotFoundError: nobody is mapped to this identity.
         """
         ...
 
 
-class Mistral(Protocol):
-    """Mistral's API."""
+class IdempotencyStore(Protocol):
+    """Idempotency keys, and the resources they stand for."""
 
-    async def call(self, path: str, body: bytes, *, time_limit: timedelta) -> Answer:
-        """Post a JSON body and return whatever came back, errors included.
+    def reserve(self, reservation: Reservation, *, at: datetime) -> Reservation:
+        """Keep a reservation, unless one is in force, and return the one that is.
 
-        Raises:
-            MistralCallError: no answer came in ``time_limit`` all in all, or none that ended.
+        In one conditional write. A reservation of ours that was made and not heard of is ours.
         """
         ...
 
+    def take_over(self, before: Reservation, after: Reservation) -> None:
+        """Go on in place of whoever reserved a key and did not finish.
 
-class WebhookSender(Protocol):
-    """The way out to subscribers, guarded against forbidden targets."""
-
-    async def post(self, request: WebhookRequest) -> WebhookAnswer:
-        """Post once and return what came of it, refusals and failures included."""
+        Raises:
+            LostRaceError: somebody else has taken it over.
+        """
         ...
 
+    def get(self, tenant_id: TenantId, key_hash: str, *, at: datetime) -> Reservation:
+        """Return the reservation in force.
 
-class Secret(Protocol):
-    """One secret, kept for a few minutes once read."""
-
-    def text(self) -> str:
-        """Return the secret."""
-        ...
-
-
-class ChangeReader(Protocol):
-    """Reads rows as the table's stream carries them."""
-
-    def job(self, image: Mapping[str, Any] | None) -> Job | None:
-        """Return the job of an image, ``None`` of no image and of a row that is no job's."""
+        Raises:
+            NotFoundError: there is none, or its time is over.
+        """
         ...

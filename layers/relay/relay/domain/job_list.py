@@ -1,0 +1,76 @@
+"""Lists of jobs: which are asked for, and where a page goes on."""
+
+import base64
+import binascii
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from relay.domain.endpoints import Endpoint
+from relay.domain.ids import RANDOM_BYTES, is_id, ulid
+from relay.domain.job import Job, JobStatus
+from relay.domain.moments import cut_to_milliseconds
+
+LIMIT_DEFAULT = 20
+LIMIT_MAX = 100
+EXAMINED_MAX = 1000
+"""How many jobs one page looks at, so that a rare filter costs a bounded read."""
+_JOB = "job"
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+class Lane(StrEnum):
+    """How a job is run. All are live so far."""
+
+    LIVE = "live"
+    BATCH = "batch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """What a job in the list must be. Whatever is ``None`` or empty does not matter."""
+
+    statuses: Collection[JobStatus] = ()
+    endpoint: Endpoint | None = None
+    model: str | None = None
+    lane: Lane | None = None
+    batch_id: str | None = None
+
+    def matches(self, job: Job) -> bool:
+        """Tell whether a job is asked for. None is part of a batch yet."""
+        return (
+            (not self.statuses or job.status in self.statuses)
+            and (self.endpoint is None or job.endpoint is self.endpoint)
+            and (self.model is None or self.model in (job.model, job.model_used))
+            and self.lane in (None, Lane.LIVE)
+            and self.batch_id is None
+        )
+
+
+def cursor_after(job_id: str) -> str:
+    """Return the cursor of a list that goes on with the jobs before this one."""
+    return base64.urlsafe_b64encode(job_id.encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> str:
+    """Return the id in a cursor.
+
+    Raises:
+        ValueError: it is no cursor of ours.
+    """
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        job_id = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise ValueError("not a cursor") from error
+    if not is_id(job_id, _JOB):
+        raise ValueError("not a cursor")
+    return job_id
+
+
+def first_id_at(moment: datetime) -> str:
+    """Return the least id that a job made at or after a moment can have."""
+    whole = cut_to_milliseconds(moment)
+    first = whole if whole == moment else whole + _MILLISECOND
+    return f"{_JOB}_{ulid(first, bytes(RANDOM_BYTES))}"

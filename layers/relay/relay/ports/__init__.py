@@ -1,0 +1,58 @@
+"""What the use cases need of the world outside.
+
+Each port has a real adapter and a fake, and both pass the same contract suite in
+``tests/contracts``.
+"""
+
+from relay.ports.machine import Clock, Dice, Offload
+from relay.ports.outside import (
+    Change,
+    ChangeReader,
+    CircuitStore,
+    EventBus,
+    Mistral,
+    RateBucket,
+    Secret,
+    WebhookSender,
+)
+from relay.ports.queues import DeadLetters, Postponement, Queue, Sending, Visibility
+from relay.ports.stores import (
+    ContentStore,
+    DeliveryStore,
+    EventStore,
+    Found,
+    IdempotencyStore,
+    JobStore,
+    KeyStore,
+    SenderStore,
+)
+from relay.ports.wheel import Page, Wheel
+
+__all__ = [
+    "Change",
+    "ChangeReader",
+    "CircuitStore",
+    "Clock",
+    "ContentStore",
+    "DeadLetters",
+    "DeliveryStore",
+    "Dice",
+    "EventBus",
+    "EventStore",
+    "Found",
+    "IdempotencyStore",
+    "JobStore",
+    "KeyStore",
+    "Mistral",
+    "Offload",
+    "Page",
+    "Postponement",
+    "Queue",
+    "RateBucket",
+    "Secret",
+    "SenderStore",
+    "Sending",
+    "Visibility",
+    "WebhookSender",
+    "Wheel",
+]
