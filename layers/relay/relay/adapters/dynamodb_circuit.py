@@ -2,12 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from relay.aws.circuit_row import KEY, from_row, to_row
-from relay.aws.errors import aws_errors_translated, row_before
+from relay.aws.errors import aws_errors_translated
 from relay.aws.reading import read_one
-from relay.aws.values import Item
+from relay.aws.update import IS_NEW, Condition, put_row
 from relay.domain.circuit import Circuit
 from relay.domain.errors import LostRaceError
 
@@ -31,23 +29,14 @@ class DynamoDBCircuitStore:
     def save(self, before: Circuit, after: Circuit) -> None:
         """Write the whole row: nobody else's attributes stand in it."""
         old, new = to_row(before), to_row(after)
-        is_unchanged = "version = :version AND probe_at = :probe_at"
-        values: Item = {":version": old["version"]}
+        is_unchanged = Condition(
+            "version = :version AND probe_at = :probe_at",
+            {":version": old["version"], ":probe_at": old.get("probe_at", {})},
+        )
         if before.version == 0:
-            is_unchanged, values = "attribute_not_exists(pk)", {}
+            is_unchanged = IS_NEW
         elif before.probe_at is None:
-            is_unchanged = "version = :version AND attribute_not_exists(probe_at)"
-        else:
-            values |= {":probe_at": old["probe_at"]}
-        try:
-            with aws_errors_translated():
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=new,
-                    ConditionExpression=is_unchanged,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **({"ExpressionAttributeValues": values} if values else {}),  # type: ignore[arg-type]  # one optional argument
-                )
-        except ClientError as error:
-            if row_before(error) != new:  # else a retry of our own write
-                raise LostRaceError("the circuit has changed") from error
+            text = "version = :version AND attribute_not_exists(probe_at)"
+            is_unchanged = Condition(text, {":version": old["version"]})
+        if put_row(self._client, self._table, new, is_unchanged) not in (None, new):
+            raise LostRaceError("the circuit has changed")  # else our own write, unheard

@@ -10,7 +10,7 @@ from relay.aws.batches import get_rows
 from relay.aws.delivery_row import from_row, key_of, to_row
 from relay.aws.errors import aws_errors_translated, row_before
 from relay.aws.reading import read_each
-from relay.aws.update import Condition, change_row
+from relay.aws.update import Condition, change_row, put_row
 from relay.aws.values import text_of, to_item
 from relay.domain.delivery import Delivery
 from relay.domain.errors import (
@@ -36,15 +36,8 @@ class DynamoDBDeliveryStore:
 
     def create(self, delivery: Delivery) -> None:
         """Write the row unless there is one: its id follows from event and target."""
-        try:
-            with aws_errors_translated():
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=to_row(delivery),
-                    ConditionExpression="attribute_not_exists(pk)",
-                )
-        except ClientError as error:
-            raise AlreadyExistsError(delivery.id) from error
+        if put_row(self._client, self._table, to_row(delivery)) is not None:
+            raise AlreadyExistsError(delivery.id)
 
     def claim(
         self, target_id: str, delivery_id: DeliveryId, *, at: datetime, lease: timedelta

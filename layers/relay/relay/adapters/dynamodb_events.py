@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from relay.aws.batches import get_rows, put_rows
 from relay.aws.errors import aws_errors_translated
 from relay.aws.event_row import UNPUBLISHED, from_row, key_of, to_outbox_row, to_row
+from relay.aws.update import put_row
 from relay.aws.values import text_of, to_item
 from relay.domain.errors import NotFoundError
 from relay.domain.event import Event
@@ -31,15 +32,8 @@ class DynamoDBEventStore:
 
     def insert(self, event: Event) -> None:
         """Write the row as its own outbox, unless it is there, published or not."""
-        try:
-            with aws_errors_translated():
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=to_outbox_row(event),
-                    ConditionExpression="attribute_not_exists(pk)",
-                )
-        except ClientError:
-            return  # its id is derived, so what is there is this event
+        put_row(self._client, self._table, to_outbox_row(event))
+        # Its id is derived, so whatever stood in the way is this event.
 
     def published(self, names: Collection[tuple[TenantId, EventId]]) -> set[EventId]:
         """Read keys and marks in batches."""

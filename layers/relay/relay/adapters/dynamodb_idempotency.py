@@ -3,10 +3,8 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
-from relay.aws.errors import aws_errors_translated, row_before
-from relay.aws.update import Condition, change_row
+from relay.aws.errors import aws_errors_translated
+from relay.aws.update import IS_NEW, Condition, change_row, put_row
 from relay.aws.values import Item, from_item, to_item
 from relay.domain.errors import LostRaceError, NotFoundError
 from relay.domain.idempotency import Reservation
@@ -31,21 +29,12 @@ class DynamoDBIdempotencyStore:
 
         The id of the resource is random, so a row that names ours is our own write.
         """
-        is_new = "attribute_not_exists(pk)"
         is_expired = "#ttl <= :at"
-        try:
-            with aws_errors_translated():
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=_to_row(reservation),
-                    ConditionExpression=f"{is_new} OR {is_expired}",
-                    ExpressionAttributeNames={"#ttl": "ttl"},
-                    ExpressionAttributeValues=to_item({":at": to_seconds(at)}),
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except ClientError as error:
-            return _from_row(row_before(error) or {})
-        return reservation
+        is_free = Condition(
+            f"{IS_NEW.text} OR {is_expired}", to_item({":at": to_seconds(at)}), {"#ttl": "ttl"}
+        )
+        held = put_row(self._client, self._table, _to_row(reservation), is_free)
+        return reservation if held is None else _from_row(held)
 
     def take_over(self, before: Reservation, after: Reservation) -> None:
         """Lengthen the time for accepting, if nobody else has."""

@@ -12,7 +12,7 @@ from relay.aws.batches import get_rows
 from relay.aws.errors import aws_errors_translated, row_before
 from relay.aws.job_row import PREFIX, from_row, key_of, to_row
 from relay.aws.reading import read_each, read_one
-from relay.aws.update import Condition, change_row
+from relay.aws.update import Condition, change_row, put_row
 from relay.aws.values import WRITE_UNIT_BYTES, Item, size_of, text_of, to_item, to_value
 from relay.domain.errors import (
     AlreadyExistsError,
@@ -52,17 +52,8 @@ class DynamoDBJobStore:
     def submit(self, job: Job) -> None:
         """Write the row unless there is one."""
         row = to_row(job)
-        try:
-            with aws_errors_translated():
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=row,
-                    ConditionExpression="attribute_not_exists(pk)",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-        except ClientError as error:
-            if row_before(error) != row:  # else a retry of our own write
-                raise AlreadyExistsError(job.id) from error
+        if put_row(self._client, self._table, row) not in (None, row):  # else our own, unheard
+            raise AlreadyExistsError(job.id)
 
     def get(self, tenant_id: TenantId, job_id: JobId, *, at: datetime) -> Job:
         """Read a job, strongly consistent. DynamoDB's own expiry is late, so it is checked here."""

@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from relay.aws.errors import aws_errors_translated
+from relay.aws.update import put_row
 from relay.aws.values import from_item, to_item
 from relay.domain.api_key import ApiKey, Scope
 from relay.domain.errors import AlreadyExistsError, NotFoundError
@@ -38,15 +37,8 @@ class DynamoDBKeyStore:
             "scopes": sorted(key.scopes),
             "created_at": to_milliseconds(key.created_at),
         }
-        try:
-            with aws_errors_translated():
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=to_item(row),
-                    ConditionExpression="attribute_not_exists(pk)",
-                )
-        except ClientError as error:
-            raise AlreadyExistsError(key.id) from error
+        if put_row(self._client, self._table, to_item(row)) is not None:
+            raise AlreadyExistsError(key.id)
 
     def get(self, key_hash: str) -> ApiKey:
         """Read a key, strongly consistent, so that a new one works at once."""

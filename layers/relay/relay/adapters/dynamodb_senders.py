@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from relay.aws.errors import aws_errors_translated
+from relay.aws.update import put_row
 from relay.aws.values import from_item, to_item
 from relay.domain.errors import AlreadyExistsError, NotFoundError
 from relay.domain.ids import TenantId
@@ -35,15 +34,8 @@ class DynamoDBSenderStore:
             "tenant": sender.tenant_id,
             "created_at": to_milliseconds(sender.created_at),
         }
-        try:
-            with aws_errors_translated():
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=to_item(row),
-                    ConditionExpression="attribute_not_exists(pk)",
-                )
-        except ClientError as error:
-            raise AlreadyExistsError(sender.id) from error
+        if put_row(self._client, self._table, to_item(row)) is not None:
+            raise AlreadyExistsError(sender.id)
 
     def get(self, identity: str) -> Sender:
         """Read a sender, strongly consistent, so that a new one may send at once."""

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING
 
 from relay.aws.batches import put_rows
-from relay.aws.errors import aws_errors_translated, row_before
+from relay.aws.errors import aws_errors_translated
 from relay.aws.reading import read_one
+from relay.aws.update import IS_NEW, Condition, put_row
 from relay.aws.values import text_of, to_item
 from relay.aws.wheel_row import (
     POSITIONS_KEY,
@@ -79,21 +78,10 @@ class DynamoDBWheel:
 
     def advance(self, before: Sequence[Position] | None, after: Sequence[Position]) -> None:
         """Write it, if it still says what was read."""
-        new = positions_value(after)
-        condition: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(pk)"}
+        row = POSITIONS_KEY | positions_value(after)
+        is_unchanged = IS_NEW
         if before is not None:
-            condition = {
-                "ConditionExpression": "positions = :before",
-                "ExpressionAttributeValues": {":before": positions_value(before)["positions"]},
-            }
-        try:
-            with aws_errors_translated():
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=POSITIONS_KEY | new,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **condition,
-                )
-        except ClientError as error:
-            if row_before(error) != POSITIONS_KEY | new:  # else a retry of our own write
-                raise LostRaceError("the wheel has been swept on") from error
+            values = {":before": positions_value(before)["positions"]}
+            is_unchanged = Condition("positions = :before", values)
+        if put_row(self._client, self._table, row, is_unchanged) not in (None, row):
+            raise LostRaceError("the wheel has been swept on")  # else our own write, unheard

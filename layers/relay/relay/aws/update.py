@@ -1,8 +1,8 @@
-"""The update that turns one row into another, under one condition."""
+"""One conditional write: of a whole row, or of what turns one row into another."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -27,6 +27,35 @@ class Condition(NamedTuple):
     text: str
     values: Item
     names: Mapping[str, str] = MappingProxyType({})
+
+
+IS_NEW = Condition("attribute_not_exists(pk)", {})
+
+
+def put_row(
+    client: "DynamoDBClient", table: str, row: Item, condition: Condition = IS_NEW
+) -> Item | None:
+    """Put a whole row in one write, and return what stands in its way, ``None`` once it is there.
+
+    That is the row as it is, empty where there is none and the condition asks for one. It may be
+    just the row to be put, where a write had been done before and was not heard of.
+    """
+    only: dict[str, Any] = {
+        "ExpressionAttributeNames": dict(condition.names),
+        "ExpressionAttributeValues": condition.values,
+    }
+    try:
+        with aws_errors_translated():
+            client.put_item(
+                TableName=table,
+                Item=row,
+                ConditionExpression=condition.text,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **{name: given for name, given in only.items() if given},
+            )
+    except ClientError as error:
+        return row_before(error) or {}
+    return None
 
 
 def update_of(old: Item, new: Item, condition: Condition) -> Update:
