@@ -12,6 +12,7 @@ from relay.domain.ids import TenantId
 from relay.domain.moments import to_iso
 from tests.fakes.examples import OTHER_TENANT, TENANT, an_api_key
 from tests.flows.gateway import SERVER_ERROR, Reply
+from tests.simulation.former_version import job_left_behind
 from tests.simulation.simulation import Simulation
 
 KEYS = {TENANT: new_key(b"ours".ljust(32)), OTHER_TENANT: new_key(b"theirs".ljust(32))}
@@ -107,6 +108,12 @@ class Clients:
     def _submit(self, wish: Wish, tries: int = 1) -> None:
         if wish.is_sqs:
             self._send(wish)
+            return
+        if self._lots.random() < self._world.rates.by_former_version:
+            body = json.dumps(wish.request["body"]).encode()
+            url = wish.request.get("callback_url")
+            wish.job_ids.add(job_left_behind(self._world, wish.tenant_id, body, url).id)
+            wish.key = None
             return
         reply = self._post(wish)
         if reply.status in (200, 202):

@@ -44,6 +44,8 @@ class Rates:
     deleted: float = 0.05
     rerun: float = 0.03
     by_sqs: float = 0.3
+    by_former_version: float = 0.05
+    """Of a submission: the version before this one took it, and was replaced then."""
     with_key: float = 0.5
 
 
@@ -78,7 +80,7 @@ PLAUSIBLE = Rates(
 
 _SCALES = (0.0, 0.0, 1.0, 10.0, 40.0)
 _MAX = 0.3
-_NO_FAULTS = frozenset({"cancelled", "deleted", "rerun", "by_sqs", "with_key"})
+_NO_FAULTS = frozenset({"cancelled", "deleted", "rerun", "by_sqs", "by_former_version", "with_key"})
 
 
 def swarm(seed: int) -> Rates:
