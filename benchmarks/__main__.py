@@ -5,7 +5,7 @@ import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_start, local_stack
+from benchmarks import aws_bill, cold_start, local_stack
 from benchmarks.table import as_markdown
 
 RESULTS = Path(__file__).parent / "results.md"
@@ -13,7 +13,7 @@ RESULTS = Path(__file__).parent / "results.md"
 
 def main() -> None:
     """Measure, print, and keep what was measured."""
-    table = as_markdown([*cold_start.rows(), *local_stack.rows()])
+    table = as_markdown([*aws_bill.rows(), *cold_start.rows(), *local_stack.rows()])
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
     ).stdout.strip()

@@ -2,7 +2,7 @@
 
 Every function is wired by its own ``main.py``, on an AWS in this process; only the clock, chance,
 threads, Mistral and subscribers are stood in for. What no call of ours shows is assumed, and has a
-comma in its name. Storage, cold starts and the authorizer, asked once a minute, are apart.
+comma in its name. Apart are storage, cold starts, and reads of keys and secrets, kept for minutes.
 """
 
 import json
@@ -26,7 +26,6 @@ from benchmarks.table import Row, as_markdown
 from relay import bootstrap
 from relay.adapters.dynamodb_wheel import DynamoDBWheel
 from relay.adapters.mistral_http import HttpMistral
-from relay.adapters.secrets_manager import KEPT_FOR
 from relay.aws import clients
 from relay.aws.job_row import key_of
 from relay.aws.values import to_item
@@ -50,12 +49,10 @@ ROOT: Final = Path(__file__).parents[1]
 SUBMISSION: Final = (ROOT / "events" / "api_submit_job.json").read_text("utf-8")
 TEMPLATE_TEXT: Final = (ROOT / "template.yaml").read_text("utf-8")
 TEMPLATE: Final = yaml_parse(TEMPLATE_TEXT)
-CALLBACK: Final = {"callback_url": "https://example.com/hooks"}
+RATE: Final = int(TEMPLATE["Parameters"]["MistralRequestsPerSecond"]["Default"])
 JOBS: Final = 10
-PARKED_JOBS: Final = 100_000
 
-type Uses = Mapping[str, float]
-"""How much was used of what, by its name on the price list and, after a comma, for what."""
+type Uses = Mapping[str, float]  # by the name on the price list and, after a comma, what for
 
 # Dollars in us-east-1 without free tiers, and when somebody read the price off AWS.
 PRICES: Final = {
@@ -67,26 +64,20 @@ PRICES: Final = {
     "SQS requests": (0.40e-6, "2026-03-14"),
     "SQS messages with a group": (0.10e-6, "2026-03-14"),  # of fair queues; counted when sent
     "bus events": (1.00e-6, "2026-03-13"),
-    "secret reads": (5.00e-6, "2026-05"),
     "secret-months": (0.40, "2026-05"),
     "log bytes": (0.50e-9, "2026"),
     "traces": (5.00e-6, "2026"),
     "alarm-months": (0.10, "2026"),  # https://c3x.dev/resources/aws/aws_cloudwatch_metric_alarm
     "metric-months": (0.30, "2026-02-15"),  # https://signoz.io/guides/cloudwatch-pricing
 }
-CALL_SECONDS: Final = 3.0  # every call, or the slowest of a batch decides
-SECONDS: Final = {"api": 0.03, "worker": 0.2, "publisher": 0.25, "fanout": 0.25} | {
-    "deliverer": 0.5,
-    "sweeper": 0.3,
-}  # of an invocation; the worker's beside its calls and their turns at the gate
+CALL_SECONDS: Final = 3.0  # every call; where they differ, a batch's slowest
+SECONDS = {"api": 0.03, "publisher": 0.25, "fanout": 0.25, "deliverer": 0.5, "sweeper": 0.3}
+SECONDS |= {"worker": 0.2}  # of a batch, beside its calls and their turns at the gate
 LOG_BYTES: Final = {"api": 650}  # Lambda's lines of an invocation, else 400; and an access log's
-TRACED: Final = 0.05  # what Lambda samples of itself
+TRACED: Final = 0.05  # what Lambda samples of itself, where invocations come many to the second
+TRACE: Final = "Root=1-6921a1c0-0123456789abcdef01234567;Sampled=0"  # stands in each log line
 EMPTY_RECEIVES: Final = 650_000  # a month and queue: five pollers that wait 20 s each time
 SWEEPS: Final = 43_200  # a month
-
-
-def _parameter(name: str, limit: str = "Default") -> int:
-    return int(TEMPLATE["Parameters"][name][limit])
 
 
 def _gigabytes(function: str) -> float:
@@ -143,22 +134,19 @@ class Account:
         return self._reader.get_item(TableName=TABLE, Key=key, ConsistentRead=True).get("Item")
 
     def _invoke(self, function: str, event: Any, seconds: float) -> None:
-        written, uses = self._writes.total, self.uses
         answer = self._handlers[function](event, FakeLambdaContext(timedelta(seconds=600))) or {}
         assert answer.get("statusCode", 202) == 202, answer
         assert not answer.get("batchItemFailures"), answer
-        uses["write units"] += self._writes.total - written
-        uses["HTTP API requests"] += function == "api"
-        uses["log bytes"] += len(self._log.getvalue().encode())
+        self.uses["write units"] = self._writes.total
+        self.uses["HTTP API requests"] += function == "api"
+        self.uses["log bytes"] += len(self._log.getvalue().encode())
         self._log.truncate(self._log.seek(0))
-        uses["log bytes, AWS's own"] += LOG_BYTES.get(function, 400)
-        uses["Lambda requests, full batches"] += 1
-        uses[f"GB-seconds, {function}"] += seconds * _gigabytes(function)
-        uses["traces, sampled"] += TRACED
+        self.uses["log bytes, AWS's own"] += LOG_BYTES.get(function, 400)
+        self.uses["Lambda requests, full batches"] += 1
+        self.uses[f"GB-seconds, {function}"] += seconds * _gigabytes(function)
+        self.uses["traces, sampled"] += TRACED
         if function in {"worker", "fanout", "deliverer"}:
-            uses["SQS requests, a receive and a delete per batch"] += 2
-        if function in {"worker", "deliverer"}:
-            uses["secret reads, every 5 minutes"] += seconds / KEPT_FOR.total_seconds()
+            self.uses["SQS requests, a receive and a delete per batch"] += 2
 
     def _hand_over(self, function: str, bodies: Iterable[str], size: int, seconds: float) -> None:
         records = ({"body": it, "attributes": {"ApproximateReceiveCount": "1"}} for it in bodies)
@@ -181,15 +169,15 @@ class Account:
             if kind == "keyed":
                 event["headers"]["idempotency-key"] = f"order-{number}"
             if kind == "told":
-                event["body"] = json.dumps(json.loads(event["body"]) | CALLBACK)
+                event["body"] = f'{{"callback_url": "https://example.com", {event["body"][1:]}'
             self._invoke("api", event, SECONDS["api"])
         if kind == "parked":
             self._park()
         jobs = self._sent.pop("jobs")
         keys = [key_of(*read_job_message(it)) for it in jobs]
         old = [self.row(key) for key in keys]
-        turns = (batch - 1) / _parameter("MistralRequestsPerSecond")
-        self._hand_over("worker", jobs, batch, CALL_SECONDS + turns + SECONDS["worker"])
+        seconds = CALL_SECONDS + (batch - 1) / RATE + SECONDS["worker"]
+        self._hand_over("worker", jobs, batch, seconds)
         new = [self.row(key) for key in keys]
         for changes in batched(map(RowChange, old, new), batch, strict=False):
             self._invoke("publisher", stream_event(changes), SECONDS["publisher"])
@@ -216,11 +204,11 @@ class Account:
             self.sweep()
         self.clock.at += timedelta(seconds=50)
 
-    def park_many(self) -> None:
+    def park(self, count: int) -> None:
         """Write the hints of as many jobs that are parked for an hour and longer."""
-        now, hour = self.clock.at, timedelta(hours=1)
-        dues = ((a_job_id(it), now + hour + timedelta(seconds=it)) for it in range(PARKED_JOBS))
-        hints = [wake(HintKind.JOB, TENANT, job, due=due, now=now) for job, due in dues]
+        now, job = self.clock.at, HintKind.JOB
+        dues = [(a_job_id(it), now + timedelta(hours=1, seconds=it)) for it in range(count)]
+        hints = [wake(job, TENANT, name, due=due, now=now) for name, due in dues]
         DynamoDBWheel(self._reader, TABLE).put(hints)
 
 
@@ -228,37 +216,36 @@ class Account:
 def _account() -> Iterator[Account]:
     """Make what the functions work on, every parameter of the template being at its default."""
     clock, dice, answer = FakeClock(), FakeDice(), chat_answer("Hello! " * 40).body
-    mistral = httpx.MockTransport(lambda _: httpx.Response(200, content=answer))
+    wire = httpx.MockTransport(lambda _: httpx.Response(200, content=answer))
     settings = {"TABLE_NAME": TABLE, "BUCKET_NAME": BUCKET, "EVENT_BUS_NAME": "relay"}
     settings |= {"AWS_DEFAULT_REGION": REGION, "METRICS_NAMESPACE": "MistralRelay/relay"}
     for parameter, facts in TEMPLATE["Parameters"].items():
         settings[re.sub(r"\B(?=[A-Z])", "_", parameter).upper()] = str(facts["Default"])
-    settings["PUBLIC_API_URL"] = "https://relay.example.com"
+    settings |= {"PUBLIC_API_URL": "https://relay.example.com", "_X_AMZN_TRACE_ID": TRACE}
     with pytest.MonkeyPatch.context() as patch, mock_aws(), redirect_stdout(StringIO()) as log:
-        cloud, secrets = Cloud(), Cloud().secretsmanager()
+        cloud = Cloud()
         cloud.create_table()
         cloud.events().create_event_bus(Name="relay")
         for it in ("jobs", "deliveries", "unpublished"):
             settings[f"{it.upper()}_QUEUE_URL"] = cloud.sqs().create_queue(QueueName=it)["QueueUrl"]
-        for it in ("MISTRAL_API_KEY", "WEBHOOK_MASTER"):
-            secret = secrets.create_secret(Name=it, SecretString="a-secret")
-            settings[f"{it}_SECRET_ARN"] = secret["ARN"]
-        for name, value in settings.items():
+        secret = cloud.secretsmanager().create_secret(Name="secret", SecretString="secret")["ARN"]
+        names = ("MISTRAL_API_KEY_SECRET_ARN", "WEBHOOK_MASTER_SECRET_ARN")
+        for name, value in (settings | dict.fromkeys(names, secret)).items():
             patch.setenv(name, value)
         patch.setattr(bootstrap, "clock", lambda: clock)
         patch.setattr(bootstrap, "dice", lambda: dice)
         patch.setattr(bootstrap, "offload", offload)
-        patch.setattr(bootstrap, "mistral", lambda *its: HttpMistral(*its, offload, mistral))
+        patch.setattr(bootstrap, "mistral", lambda url, key: HttpMistral(url, key, offload, wire))
         patch.setattr(bootstrap, "webhook_sender", lambda _: FakeWebhookSender())
         yield Account(clock, log)
 
 
-def _bill(uses: Uses, times: float = 1e6) -> str:
-    """Return the sum and what it is made of, the largest first."""
-    parts = {it: n * times * PRICES.get(it.split(",")[0], (0, ""))[0] for it, n in uses.items()}
-    largest = sorted(parts, key=parts.__getitem__, reverse=True)
-    said = "; ".join(f"{it} {parts[it]:.2f}" for it in largest if parts[it] >= 0.005)
-    return f"${sum(parts.values()):.2f} ({said})"
+def _bill(uses: Uses, times: float = 1e6, *, parts: int = 99) -> str:
+    """Return the sum, and the largest parts that it is made of."""
+    costs = {it: n * times * PRICES.get(it.split(",")[0], (0, ""))[0] for it, n in uses.items()}
+    largest = sorted(costs, key=costs.__getitem__, reverse=True)[:parts]
+    said = "; ".join(f"{it} {costs[it]:.2f}" for it in largest if costs[it] >= 0.005)
+    return f"${sum(costs.values()):.2f} ({said})"
 
 
 def _list(uses: Uses) -> str:
@@ -266,19 +253,19 @@ def _list(uses: Uses) -> str:
 
 
 def rows() -> list[Row]:
-    """Live through every kind of job, and put what they cost beside the budgets."""
     with _account() as account:
         plain = account.life()
         others = {it: _plus(account.life(it), plain, -1) for it in ("keyed", "told", "parked")}
         single, idle = account.life(batch=1), account.idle
-        account.park_many()
+        account.park(100_000)
         crowded = account.sweep()
-    worker = "GB-seconds, worker"
+    jobs, worker = "AWS bill per million live jobs", "GB-seconds, worker"
     second = {worker: _gigabytes("worker") / JOBS}
-    in_place = IN_PLACE_BUDGET.total_seconds() - JOBS / _parameter("MistralRequestsPerSecond")
-    small = plain | {worker: plain[worker] * 0.25 / _gigabytes("worker")}
+    in_place = IN_PLACE_BUDGET.total_seconds() - JOBS / RATE
+    small = {**plain, worker: plain[worker] * 0.25 / _gigabytes("worker")}
     requests = {it: n for it, n in plain.items() if it.startswith("SQS requests")}
     month = {it: n * SWEEPS for it, n in idle.items()} | {
+        "traces, sampled": SWEEPS,  # the first of each second is, always
         "SQS requests, empty": EMPTY_RECEIVES * TEMPLATE_TEXT.count("RedrivePolicy:"),
         "secret-months": TEMPLATE_TEXT.count("Type: AWS::SecretsManager::Secret"),
         "alarm-months": TEMPLATE_TEXT.count("Type: AWS::CloudWatch::Alarm"),
@@ -286,25 +273,26 @@ def rows() -> list[Row]:
     }
     calls = ("write units", "read units", "SQS requests", "bus events")
     more = {it: crowded.get(it, 0) - idle.get(it, 0) for it in calls}
-    jobs, most = "AWS bill per million live jobs", _parameter("WorkerBatchSize", "MaxValue")
-    a_minute = _bill(_plus(plain, second, 60 - CALL_SECONDS))
+    most = TEMPLATE["Parameters"]["WorkerBatchSize"]["MaxValue"]
+    used_up, longer = _plus(plain, second, in_place), _plus(plain, second, 60 - CALL_SECONDS)
+    prices = "; ".join(f"{it} {of[0] * 1e6:,g} ({of[1]})" for it, of in PRICES.items())
     return [
         Row(f"{jobs}, 3 s calls, batches of {JOBS}, webhook apart", _bill(plain), "$8"),
-        Row(f"{jobs}, the same with 256 MB for the worker", _bill(small), "$8"),
-        Row(f"{jobs}, the same, the rate used up", _bill(_plus(plain, second, in_place))),
-        Row(f"{jobs}, the same, batches of one", _bill(single)),
-        Row(f"{jobs}, 60 s calls, batches of {most} at most", a_minute, "$20 with 50"),
+        Row(f"{jobs}, the same with 256 MB for the worker", _bill(small, parts=2), "$8"),
+        Row(f"{jobs}, the same, the rate used up", _bill(used_up, parts=2)),
+        Row(f"{jobs}, the same, batches of one", _bill(single, parts=2)),
+        Row(f"{jobs}, 60 s calls, batches of {most} at most", _bill(longer, parts=2), "$20, of 50"),
         Row("table write units per small job", f"{plain['write units']:.1f}", "6"),
         Row("queue messages per job", f"{sum(requests.values()):.1f}: {_list(requests)}", "1.2"),
         Row("a webhook, per million", _bill(others["told"])),
         Row("with an idempotency key, per million", _bill(others["keyed"])),
         Row("parked once, per million", _bill(others["parked"])),
-        Row(f"{PARKED_JOBS:,} parked, a minute", _list(more) or "the same calls as none"),
+        Row("100,000 parked, a minute", _list(more) or "the same calls as none"),
         Row("idle, a month", _bill(month, 1)),
         Row("counted per job", _list({it: n for it, n in plain.items() if "," not in it})),
         Row("assumed per job", _list({it: n for it, n in plain.items() if "," in it})),
         Row("assumed seconds", _list({"a call": CALL_SECONDS, **SECONDS})),
-        Row("list prices", "; ".join(f"{it} ${of[0]:g} ({of[1]})" for it, of in PRICES.items())),
+        Row("list prices, dollars a million", prices),
     ]
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from relay.domain.backoff import IN_PLACE_BUDGET
+from relay.domain.backoff import GATE_PATIENCE, IN_PLACE_BUDGET
 from relay.domain.circuit import Circuit
 from relay.domain.errors import LostRaceError, UnavailableError, UnreadableRowError
 from relay.domain.job import DEADLINE_MAX, StatusReason
@@ -75,7 +75,7 @@ class Gate:
         """Return when a job that is claimed may call again, ``None`` where that is not soon."""
         at = self.clock.now()
         try:
-            return await self._soon(1, at)
+            return await self._soon(1, at, IN_PLACE_BUDGET)
         except UnavailableError:
             return at
 
@@ -134,24 +134,24 @@ class Gate:
     async def _in_turn(self, count: int, at: datetime) -> Sequence[Leave]:
         """Let as many go as can within the time that may be waited in here, and hold the rest."""
         interval = self.calls.interval
-        most = max(1, IN_PLACE_BUDGET // interval) if interval else count
+        most = max(1, GATE_PATIENCE // interval) if interval else count
         going = min(count, most)
-        first = await self._soon(going, at)
+        first = await self._soon(going, at, GATE_PATIENCE)
         if first is None:
             return await self._in_the_backlog(count, at)
         passes = [Pass(first + number * interval) for number in range(going)]
         return [*passes, *await self._in_the_backlog(count - going, at)]
 
-    async def _soon(self, count: int, at: datetime) -> datetime | None:
+    async def _soon(self, count: int, at: datetime, patience: timedelta) -> datetime | None:
         """Reserve calls of which the last is made before too long, and return the first's time."""
-        within = max(IN_PLACE_BUDGET - count * self.calls.interval, timedelta(0))
+        within = max(patience - count * self.calls.interval, timedelta(0))
         first: datetime | None = await self.offload(self.calls.reserve, count, at=at, within=within)
         return first
 
     async def _in_the_backlog(self, count: int, at: datetime) -> Sequence[Leave]:
         if not count:
             return []
-        soonest = at + IN_PLACE_BUDGET  # what is sooner is taken already
+        soonest = at + GATE_PATIENCE  # what is sooner is taken already
         first = await self.offload(self.backlog.reserve, count, at=soonest, within=DEADLINE_MAX)
         start = first or soonest + DEADLINE_MAX
         return [

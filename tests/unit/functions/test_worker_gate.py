@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.worker.gate import Admission, Gate, Hold, Leave, Pass
-from relay.domain.backoff import IN_PLACE_BUDGET
+from relay.domain.backoff import GATE_PATIENCE, IN_PLACE_BUDGET
 from relay.domain.circuit import PROBES_APART, Circuit
 from relay.domain.errors import RelayError, UnavailableError, UnreadableRowError
 from relay.domain.job import DEADLINE_MAX, StatusReason
@@ -86,9 +86,9 @@ def test_a_batch_is_dealt_moments_that_lie_one_interval_apart() -> None:
 def test_batches_that_ask_at_once_share_one_row_of_moments() -> None:
     gate = AGate(interval=TENTH)
 
-    found = [leave for _ in range(5) for leave in gate.admit(10)]
+    found = [leave for _ in range(3) for leave in gate.admit(10)]
 
-    assert [leave.at for leave in passes(found)] == [NOON + number * TENTH for number in range(50)]
+    assert [leave.at for leave in passes(found)] == [NOON + number * TENTH for number in range(30)]
 
 
 def test_what_finds_no_room_in_the_time_that_is_waited_in_here_is_held_in_turn() -> None:
@@ -96,18 +96,18 @@ def test_what_finds_no_room_in_the_time_that_is_waited_in_here_is_held_in_turn()
 
     found = [leave for _ in range(15) for leave in gate.admit(10)]
 
-    assert [leave.at for leave in passes(found)] == [NOON + n * TENTH for n in range(100)]
+    assert [leave.at for leave in passes(found)] == [NOON + n * TENTH for n in range(30)]
     held = holds(found)
     assert {hold.reason for hold in held} == {StatusReason.RATE_LIMITED}
-    assert held[0].until == NOON + IN_PLACE_BUDGET
+    assert held[0].until == NOON + GATE_PATIENCE
     assert gaps([hold.until for hold in held]) == {TENTH}
 
 
 def test_of_a_batch_too_long_to_wait_for_in_here_the_rest_is_held() -> None:
     leaves = AGate(interval=timedelta(seconds=1)).admit(25)
 
-    assert len(passes(leaves)) == 10
-    assert [leave for leave in leaves[:10] if isinstance(leave, Hold)] == []
+    assert len(passes(leaves)) == 3
+    assert [leave for leave in leaves[:3] if isinstance(leave, Hold)] == []
     assert gaps([hold.until for hold in holds(leaves)]) == {timedelta(seconds=1)}
 
 
@@ -126,7 +126,7 @@ def test_no_two_leaves_lie_closer_than_the_interval(
         gate.clock.wait(timedelta(milliseconds=pause_ms))
         leaves = gate.admit(count)
         found += leaves
-        soon = gate.clock.at + IN_PLACE_BUDGET
+        soon = gate.clock.at + GATE_PATIENCE
         assert len(leaves) == count
         assert all(gate.clock.at <= it.at < soon for it in passes(leaves))
         assert all(it.until >= soon for it in holds(leaves))
@@ -141,7 +141,7 @@ def test_a_backlog_of_a_week_holds_for_a_week_and_not_for_ever() -> None:
 
     (leave,) = gate.admit(1)
 
-    assert leave == Hold(NOON + IN_PLACE_BUDGET + DEADLINE_MAX, StatusReason.RATE_LIMITED)
+    assert leave == Hold(NOON + GATE_PATIENCE + DEADLINE_MAX, StatusReason.RATE_LIMITED)
 
 
 def test_a_claimed_job_calls_again_in_turn_and_not_where_that_is_not_soon() -> None:

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from relay.domain.answer import Answer
-from relay.domain.backoff import MESSAGE_WAIT_MAX, RELEASES_BY_MESSAGE
+from relay.domain.backoff import GATE_PATIENCE, MESSAGE_WAIT_MAX, RELEASES_BY_MESSAGE
 from relay.domain.job import JobStatus, StatusReason
 from relay.domain.wheel import Hint, Purpose
 from tests.fakes.clock import NOON
@@ -158,7 +158,7 @@ def test_a_job_that_finds_no_room_is_held_by_its_message_and_nothing_is_written(
 
     assert worker.jobs.all() == [job]
     assert worker.wheel.all() == []
-    assert worker.comes_back_at == NOON + timedelta(seconds=10)
+    assert worker.comes_back_at == NOON + GATE_PATIENCE
     assert worker.log.lines[-1]["outcome"] == "held"
 
 

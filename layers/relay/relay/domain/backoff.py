@@ -11,6 +11,10 @@ RELEASED_CAP = timedelta(hours=1)
 """The longest wait out of an invocation; it costs nothing, but for the moment it ends too late."""
 IN_PLACE_BUDGET = timedelta(seconds=10)
 """How long one claim may wait in all. Longer waits leave the invocation: its time is billed."""
+GATE_PATIENCE = timedelta(seconds=3)
+"""How long a batch may wait in its invocation for leave to call. Beyond that, waiting is cheaper
+by message: ten jobs wait in one invocation, and yet each second of it costs as much as a receipt.
+"""
 RELEASES_BY_MESSAGE = 2
 """How often a waiting row may be carried by its message. After that the wheel brings it back."""
 MESSAGE_WAIT_MAX = timedelta(minutes=15)
