@@ -15,6 +15,9 @@ ROUNDING = 1e-9  # ten times 0.1 may add up to a little more than one
 FaultKind = Literal["400", "401", "402", "422", "429", "500", "503", "hang", "cut", "invalid_json"]
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
 
+# The early ends of batch jobs are shares of all jobs, the failing lines a share of all lines.
+BatchFault = Literal["FAILED", "TIMEOUT_EXCEEDED", "line"]
+
 Rate = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
@@ -31,12 +34,14 @@ class Behaviour(Closed):
     requests_per_second: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     tokens_per_minute: Annotated[int, Field(ge=0)] | None = None
     batch_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0
+    batch_rate: dict[BatchFault, Rate] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _rates_are_shares(self) -> Self:
-        if sum(self.rate.values()) > 1 + ROUNDING:
+        ends = [rate for kind, rate in self.batch_rate.items() if kind != "line"]
+        if max(sum(self.rate.values()), sum(ends)) > 1 + ROUNDING:
             raise PydanticCustomError(
-                "rates_above_one", "The rates are shares of all calls and add up to at most 1"
+                "rates_above_one", "The rates are shares of all there are and add up to at most 1"
             )
         return self
 
@@ -53,7 +58,9 @@ class FaultDice:
     """Draws the fault of each call in turn."""
 
     def __init__(self, behaviour: Behaviour) -> None:
-        self._rates = [(kind, behaviour.rate.get(kind, 0.0)) for kind in FAULT_KINDS]
+        self._rates: list[tuple[FaultKind, float]] = [
+            (kind, behaviour.rate.get(kind, 0.0)) for kind in FAULT_KINDS
+        ]
         self._rolls = random.Random(behaviour.seed)  # noqa: S311 - repeatable on purpose
 
     def draw(self) -> Fault | None:

@@ -105,7 +105,8 @@ def classify_chat(call: Call) -> Answer:
 
 
 def _conversations(given: Messages | list[Messages]) -> list[Messages]:
-    return [given] if not isinstance(given[0], list) else given
+    messages = [each for each in given if not isinstance(each, list)]
+    return [messages] if messages else [each for each in given if isinstance(each, list)]
 
 
 def _check_classifier(model: str) -> None:

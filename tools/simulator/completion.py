@@ -48,7 +48,7 @@ class Choice:
         """Return the assistant's message."""
         content: str | list[dict[str, Any]] = self.text
         if self.thinking is not None:
-            content = [_thinking(self.thinking), {"type": "text", "text": self.text}]
+            content = [thinking_chunk(self.thinking), {"type": "text", "text": self.text}]
         return {"role": "assistant", "content": content, "tool_calls": self._tool_calls() or None}
 
     def steps(self) -> list[Step]:
@@ -56,13 +56,13 @@ class Choice:
         steps: list[Step] = [({"role": "assistant", "content": ""}, None)]
         if self.thinking is not None:
             steps += [
-                ({"content": [{**_thinking(piece), "closed": True}]}, None)
-                for piece in _pieces(self.thinking)
+                ({"content": [{**thinking_chunk(piece), "closed": True}]}, None)
+                for piece in pieces_of(self.thinking)
             ]
             steps.append(({"content": [{"type": "thinking", "thinking": []}]}, None))
         if calls := self._tool_calls():
             return [*steps, ({"tool_calls": calls}, self.finish_reason)]
-        pieces = _pieces(self.text)
+        pieces = pieces_of(self.text)
         # The closing delta is empty in some streams and carries text in others; readers must
         # cope with both, so both are made.
         last = pieces.pop() if len(pieces) % 2 else ""
@@ -148,11 +148,12 @@ def _padding(place: int) -> bytes:
     return b',"p":"' + ascii_lowercase[:length].encode() + b'"'
 
 
-def _thinking(text: str) -> dict[str, Any]:
+def thinking_chunk(text: str) -> dict[str, Any]:
+    """Return a chunk of reasoning."""
     return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
 
 
-def _pieces(text: str) -> list[str]:
+def pieces_of(text: str) -> list[str]:
     """Return the text a token at a time, so that an answer streams in as many events."""
     starts = range(0, len(text), CHARACTERS_PER_TOKEN)
     return [text[start : start + CHARACTERS_PER_TOKEN] for start in starts]

@@ -1,4 +1,4 @@
-"""The answer to a list of messages, whoever asks: chat and agents today.
+"""The answer to a list of messages, whoever asks: chat, agents and conversations.
 
 Which tool is called is kept simple. A named choice calls that tool; ``any`` and ``required`` call
 the tools whose names the question contains, or else the first; ``auto`` calls those the user's
@@ -7,14 +7,13 @@ last message names and writes text otherwise; ``none`` always writes text.
 
 import json
 import random
-import re
 from string import ascii_letters, digits
 
 from tools.simulator.call import Call
 from tools.simulator.completion import Choice, Completion, ToolCall
 from tools.simulator.errors import invalid_arguments
 from tools.simulator.models import Model
-from tools.simulator.prompts import check_messages, prefix, prompt_tokens, question
+from tools.simulator.prompts import check_messages, mentions, prefix, prompt_tokens, question
 from tools.simulator.samples import sample
 from tools.simulator.schema import (
     ConversationFields,
@@ -81,7 +80,7 @@ def _called(request: ConversationFields) -> list[Function]:
     if isinstance(wanted, NamedToolChoice):
         return _only(wanted.function.name, functions)
     asked = question(request.messages)
-    named = [each for each in functions if re.search(rf"\b{re.escape(each.name)}\b", asked)]
+    named = [each for each in functions if mentions(asked, each.name)]
     if wanted in ("any", "required"):
         if not functions:
             raise invalid_arguments(f"tools must be set when tool_choice is {wanted}")

@@ -12,6 +12,7 @@ NOT_FOUND = 404
 PAYLOAD_TOO_LARGE = 413
 UNPROCESSABLE = 422
 TOO_MANY_REQUESTS = 429
+SERVER_ERROR = 500
 
 type Json = dict[str, Any]
 
@@ -74,3 +75,14 @@ def invalid_tool_call_id(tool_call_id: str) -> RefusalError:
         "invalid_function_call",
         "3280",
     )
+
+
+def not_found(kind: str, name: str) -> RefusalError:
+    """Nothing of this kind has this name; the words are ours, as none were recorded."""
+    return RefusalError(NOT_FOUND, {"detail": f"{kind} {name} not found"})
+
+
+def unusable_field(place: list[str], kind: str, message: str) -> RefusalError:
+    """One field of a form, or of several that exclude each other, is missing or at fault."""
+    entry = {"type": kind, "loc": place, "msg": message, "input": None}
+    return RefusalError(UNPROCESSABLE, {"detail": [entry]})

@@ -1,12 +1,13 @@
 """What each call of Mistral's API passes through: the key, the limits, the faults, the counts."""
 
 from collections.abc import Iterable
+from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from tools.simulator.behaviour import Fault
-from tools.simulator.call import Answer, Call, Endpoint, refusal_answer
+from tools.simulator.call import JSON_TYPE, NO_CONTENT, Answer, Call, Endpoint, refusal_answer
 from tools.simulator.errors import PAYLOAD_TOO_LARGE, RefusalError, invalid_api_key
 from tools.simulator.faults import cut_parts, hang, hung_up, status_fault, with_broken_json
 from tools.simulator.simulator import MS_PER_SECOND, Period, Simulator
@@ -23,10 +24,18 @@ class ClientLeftError(Exception):
 class Gate:
     """The ASGI application of one path; the endpoint behind it knows nothing of HTTP."""
 
-    def __init__(self, simulator: Simulator, path: str, endpoint: Endpoint) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        path: str,
+        endpoint: Endpoint,
+        *,
+        body_bytes_max: int = BODY_BYTES_MAX,
+    ) -> None:
         self._simulator = simulator
         self._path = path
         self._endpoint = endpoint
+        self._body_bytes_max = body_bytes_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call under the behaviour that is in force as it comes in."""
@@ -34,9 +43,8 @@ class Gate:
         fault = period.dice.draw()
         period.stats.began(self._path)
         try:
-            await _Exchange(self._simulator, period, receive, send).run(
-                scope, fault, self._endpoint
-            )
+            exchange = _Exchange(self._simulator, period, receive, send)
+            await exchange.run(scope, fault, self._endpoint, self._body_bytes_max)
         except ClientLeftError:
             pass  # there is nobody left to answer
         finally:
@@ -53,10 +61,12 @@ class _Exchange:
         self._send = send
         self._number = simulator.next_number()
 
-    async def run(self, scope: Scope, fault: Fault | None, endpoint: Endpoint) -> None:
+    async def run(
+        self, scope: Scope, fault: Fault | None, endpoint: Endpoint, body_bytes_max: int
+    ) -> None:
         """Answer, or act out the fault."""
         try:
-            call = await self._admitted(scope)
+            call = await self._admitted(scope, body_bytes_max)
         except RefusalError as refusal:
             await self._send_whole(refusal_answer(refusal))
             return
@@ -69,15 +79,27 @@ class _Exchange:
             answer = refusal_answer(refusal)
         else:
             self._period.stats.billed(answer.usage)
+            if answer.keep is not None:
+                answer.keep()
         await self._deliver(answer, fault)
 
-    async def _admitted(self, scope: Scope) -> Call:
+    async def _admitted(self, scope: Scope, body_bytes_max: int) -> Call:
         """Return the call. The body is read even if it is refused, as a client expects."""
-        body = await _read_body(self._receive)
+        body = await _read_body(self._receive, body_bytes_max)
         at = self._simulator.clock()
-        _check_key(Headers(scope=scope).get("authorization", ""))
+        headers = Headers(scope=scope)
+        _check_key(headers.get("authorization", ""))
         self._period.limits.admit(at)
-        return Call(self._number, at, body, scope.get("path_params", {}))
+        return Call(
+            self._number,
+            at,
+            body,
+            scope.get("path_params", {}),
+            query=parse_qs(scope.get("query_string", b"").decode(errors="replace")),
+            content_type=headers.get("content-type", JSON_TYPE),
+            address=f"http://{headers.get('host', '')}",
+            seed=self._period.behaviour.seed,
+        )
 
     async def _acted_out(self, fault: Fault) -> bool:
         """Act out a fault that needs no answer of the endpoint's; False for the others."""
@@ -132,7 +154,7 @@ class _Exchange:
             **answer.headers,
             **self._period.limits.headers(answer.usage),
         }
-        if not answer.is_stream:
+        if not (answer.is_stream or answer.status == NO_CONTENT):
             headers["content-length"] = str(len(answer.parts[0]))
         self._period.stats.answered(answer.status)
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -155,7 +177,7 @@ def _check_key(authorization: str) -> None:
         raise invalid_api_key()
 
 
-async def _read_body(receive: Receive) -> bytes:
+async def _read_body(receive: Receive, bytes_max: int) -> bytes:
     """Return the whole body, or raise the 413 as soon as it is too much."""
     chunks: list[bytes] = []
     size = 0
@@ -165,7 +187,7 @@ async def _read_body(receive: Receive) -> bytes:
             raise ClientLeftError
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
-        if size > BODY_BYTES_MAX:
+        if size > bytes_max:
             raise RefusalError(PAYLOAD_TOO_LARGE, {"detail": "Request body too large"})
         if not message.get("more_body", False):
             return b"".join(chunks)

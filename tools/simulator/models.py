@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tools.simulator.call import Answer, Call, json_answer
-from tools.simulator.errors import NOT_FOUND, RefusalError, invalid_model
+from tools.simulator.errors import invalid_model, not_found
 
 Task = Literal["chat", "fim", "embedding", "moderation", "ocr", "transcription"]
 
@@ -97,7 +97,7 @@ CATALOGUE = (
     Model("mistral-moderation-2603", ("mistral-moderation-latest",), 128 * K, ("moderation",)),
     Model("mistral-ocr-latest", (), 128 * K, ("ocr",), _SEEING),
     Model("voxtral-small-2507", (), 32 * K, traits=("audio",)),
-    Model("voxtral-mini-2602", (), 32 * K, ("transcription",), ("audio",)),
+    Model("voxtral-mini-2602", ("voxtral-mini-latest",), 32 * K, ("transcription",), ("audio",)),
     Model("zai-glm-5-2", (), 1_024 * K, traits=("reasoning",)),
 )
 _BY_NAME = {name: model for model in CATALOGUE for name in (model.id, *model.aliases)}
@@ -121,7 +121,7 @@ def retrieve_model(call: Call) -> Answer:
     """GET /v1/models/{model_id}."""
     name = call.path_params["model_id"]
     if name not in _BY_NAME:
-        raise RefusalError(NOT_FOUND, {"detail": f"Model {name} not found"})
+        raise not_found("Model", name)
     return json_answer(_card(name, _BY_NAME[name]))
 
 

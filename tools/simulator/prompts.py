@@ -39,6 +39,11 @@ def question(messages: Sequence[Message]) -> str:
     return "\n".join(reversed(texts))
 
 
+def mentions(text: str, name: str) -> bool:
+    """Say whether the name stands in the text as a word."""
+    return re.search(rf"\b{re.escape(name)}\b", text) is not None
+
+
 def prefix(messages: Sequence[Message]) -> str:
     """Return the beginning that the caller has written for the model."""
     last = messages[-1]

@@ -16,7 +16,7 @@ from tools.simulator.simulator import Simulator
 CHAT = "/v1/chat/completions"
 BEGINNING = 1_790_000_000.0
 KEY = "a-key"
-TOOL = {
+TOOL: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -55,8 +55,8 @@ class RecordedSleep:
 class Wire:
     """A client in the same process; every call runs to its end before it returns."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self.app = create_app(simulator)
+    def __init__(self, simulator: Simulator, **options: Any) -> None:
+        self.app = create_app(simulator, **options)
         self._runner = asyncio.Runner()
         self._client = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app),
@@ -79,6 +79,13 @@ class Wire:
 
     def get(self, path: str) -> httpx.Response:
         return self._runner.run(self._client.get(path))
+
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self._runner.run(self._client.request(method, path, **options))
+
+    def upload(self, content: bytes, name: str = "in.jsonl", **fields: Any) -> httpx.Response:
+        data = {"purpose": "batch", **fields}
+        return self.ask("POST", "/v1/files", files={"file": (name, content)}, data=data)
 
     def behave(self, **behaviour: Any) -> None:
         assert self.post("/_simulator/faults", behaviour).status_code == 200

@@ -29,10 +29,12 @@ def test_an_empty_object_resets_all(wire: Wire) -> None:
         ({"rate": {"429": 1.1}}, ["rate", "429"]),
         ({"rate": {"429": -0.1}}, ["rate", "429"]),
         ({"rate": {"429": 0.6, "cut": 0.6}}, []),
+        ({"batch_rate": {"FAILED": 0.6, "TIMEOUT_EXCEEDED": 0.6}}, []),
         ({"latency_ms": -1}, ["latency_ms"]),
         ({"requests_per_second": -1}, ["requests_per_second"]),
         ({"tokens_per_minute": 1.5}, ["tokens_per_minute"]),
         ({"batch_seconds": "soon"}, ["batch_seconds"]),
+        ({"batch_rate": {"SUCCESS": 1}}, ["batch_rate", "SUCCESS", "[key]"]),
         ([], []),
     ],
 )
@@ -60,6 +62,7 @@ def test_the_order_is_repeated_in_full(wire: Wire) -> None:
         "requests_per_second": None,
         "tokens_per_minute": None,
         "batch_seconds": 0,
+        "batch_rate": {},
     }
 
 

@@ -158,3 +158,20 @@ def test_errors_arrive_as_the_sdks_own(url: str) -> None:
     assert refused.value.status_code == 401
     assert unknown.value.status_code == 400
     assert malformed.value.status_code == 422
+
+
+# The warning is of a library that the SDK brings along for these paths.
+@pytest.mark.filterwarnings(r"ignore:ast\.:DeprecationWarning")
+def test_what_is_not_there_is_the_sdks_own_error(url: str) -> None:
+    with Mistral(api_key=KEY, server_url=url) as client:
+        with pytest.raises(SDKError) as file:
+            client.files.retrieve(file_id="00000000-0000-4000-8000-000000000000")
+        with pytest.raises(SDKError) as job:
+            client.batch.jobs.get(job_id="00000000-0000-4000-8000-000000000000")
+        with pytest.raises(SDKError) as conversation:
+            client.beta.conversations.get(conversation_id="conv_absent")
+        with pytest.raises(SDKError) as malformed:
+            client.batch.jobs.create(endpoint="/v1/chat/completions", model=MODEL)
+
+    statuses = [each.value.status_code for each in (file, job, conversation, malformed)]
+    assert statuses == [404, 404, 404, 422]
