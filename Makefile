@@ -73,7 +73,7 @@ up: setup ## The same in the background; returns when it answers
 	@$(BIN)/python -m tools.local up
 
 .PHONY: down
-down: $(DEV) ## Stop what `make up` started
+down: $(DEV) ## Stop the local stack
 	@$(BIN)/python -m tools.local down
 
 # ---------------------------------------------------------------- checks

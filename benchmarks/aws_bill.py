@@ -174,7 +174,7 @@ class Account:
         if kind == "parked":
             self._park()
         jobs = self._sent.pop("jobs")
-        keys = [key_of(*read_job_message(it)) for it in jobs]
+        keys = [key_of(it.tenant_id, it.job_id) for it in map(read_job_message, jobs)]
         old = [self.row(key) for key in keys]
         seconds = CALL_SECONDS + (batch - 1) / RATE + SECONDS["worker"]
         self._hand_over("worker", jobs, batch, seconds)

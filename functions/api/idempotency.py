@@ -18,6 +18,7 @@ from relay.domain.idempotency import (
 )
 
 HEADER = "idempotency-key"
+_SHAPE = f"must have 1 to {KEY_CHARACTERS_MAX} visible ASCII characters"
 REPLAYED = {"idempotent-replayed": "true"}
 
 
@@ -34,8 +35,8 @@ def key_of(request: Request, body: bytes = b"") -> IdempotencyKey | None:
         raise Problem(
             status=HTTPStatus.UNPROCESSABLE_ENTITY,
             code="invalid_idempotency_key",
-            detail=f"An Idempotency-Key has 1 to {KEY_CHARACTERS_MAX} visible ASCII characters.",
-            errors=[FieldError(f"#/headers/{HEADER}", "cannot be a key")],
+            detail=f"An Idempotency-Key {_SHAPE}.",
+            errors=[FieldError(f"#/headers/{HEADER}", _SHAPE)],
         )
     return IdempotencyKey(
         tenant_id=request.caller().tenant_id,

@@ -40,7 +40,7 @@ def submit_job(request: Request, services: Services) -> Response:
         refusal = Problem(
             status=HTTPStatus.UNPROCESSABLE_ENTITY,
             code="invalid_request",
-            detail="The job cannot be right. Nothing was queued; correct what errors names.",
+            detail="This cannot become a job. Nothing was queued; correct what errors names.",
             errors=error.errors,
         )
         return _earlier(key_of(request, raw), refusal, request, services)

@@ -81,8 +81,8 @@ class Deliver:
         until = claimed.lease_until or claimed.next_attempt_at
         look_at = None
         if after.finished_at is None:  # the hint first, so that no crash leaves it without one
-            due, release = after.next_attempt_at, len(after.attempts)
-            look_at = await self._brought_back(after, due, release=release, until=until)
+            due = after.next_attempt_at
+            look_at = await self._brought_back(after, due, receives=receives, until=until)
         try:
             await self._insist(until, self.deliveries.save, claimed, after)
         except LostLeaseError:
@@ -101,19 +101,19 @@ class Deliver:
         if delivery.finished_at is not None:
             return Outcome(result="final_already", message=message, delivery=delivery)
         due = delivery.next_look(at)
-        look_at = await self._brought_back(delivery, due, release=receives, until=at)
+        look_at = await self._brought_back(delivery, due, receives=receives, until=at)
         return Outcome(result="not_due", message=message, delivery=delivery, look_again_at=look_at)
 
     async def _brought_back(
-        self, delivery: Delivery, due: datetime, *, release: int, until: datetime
+        self, delivery: Delivery, due: datetime, *, receives: int, until: datetime
     ) -> datetime | None:
         """Return when the message must look again, ``None`` where the wheel sends another.
 
-        ``release`` counts how often a message has carried the delivery; what has to be written for
+        ``receives`` counts how often the message has been received; what has to be written for
         the wheel is insisted on ``until`` then.
         """
         now = self.clock.now()
-        if is_for_the_message(due - now, release=release):
+        if is_for_the_message(due - now, receives=receives):
             return due
         hint = wake(HintKind.DELIVERY, delivery.target_id, delivery.id, due=due, now=now)
         await self._insist(until, self.wheel.put, [hint])

@@ -39,8 +39,11 @@ from relay.ports import (
 )
 from relay.use_cases.submit_job import Draft, SubmitJob, Submitted
 
-RECEIVES_MAX = 50
-"""After so many receipts a message is taken to stop whoever takes it, and is laid down."""
+RECEIVES_MAX = 300
+"""After so many receipts a message is taken to stop whoever takes it, and is laid down.
+
+Its waits come to a day and a half by then, so that no outage of AWS's is mistaken for that.
+"""
 NOBODY = TenantId("")
 _OURS = re.compile(r"[a-z0-9_]{1,32}")
 """What a name in a body is, as far as it is one of Mistral's or ours, and no content."""
@@ -123,7 +126,9 @@ class TakeSubmission:
         origin, signature = noted
         if not origin.is_signed(signature, message.body, self.master_secret.text()):
             return message
-        return replace(message, id=origin.message_id, sender=origin.sender)
+        # Its first receipts count as one, so that it is known to have come before.
+        receives = message.receives + 1
+        return replace(message, id=origin.message_id, sender=origin.sender, receives=receives)
 
     def _tenant_of(self, sender: str) -> TenantId:
         """Return whose a message is, by who sent it and never by what it says."""
@@ -133,20 +138,24 @@ class TakeSubmission:
             return self.default_tenant
 
     def _submit(self, message: SubmissionMessage, tenant_id: TenantId) -> Outcome:
-        if message.receives > RECEIVES_MAX:
-            raise _RefusedError(f"it was received {message.receives} times and never got through")
         if tenant_id == NOBODY:
             raise _RefusedError("its sender is mapped to no tenant, and there is no default")
         if message.key and not is_key(message.key):
             raise _RefusedError("idempotency_key must be 1 to 255 visible ASCII characters")
         key = self._key_of(message, tenant_id)
+        own = message_key(tenant_id, message.id, key.fingerprint, self.retention)
+        made = self.submit.made_under(own) if message.receives > 1 else None
+        if made is None and message.receives > RECEIVES_MAX:
+            raise _RefusedError(f"it was received {message.receives} times and never got through")
         try:
-            submitted = self._submitted(message, tenant_id, key)
+            submitted = made or self._submitted(message, tenant_id, key)
         except KeyReusedError as error:
             raise _RefusedError(
                 "its idempotency_key was used for another request; use a new one"
             ) from error
-        self._note_message(message, tenant_id, key, submitted.job)
+        if own.hash != key.hash:  # so that its producer finds the job by it, and it is no other
+            at = self.clock.now()
+            self.idempotency.reserve(reservation(own, submitted.job.id, at), at=at)
         result = "replayed" if submitted.is_replay else "accepted"
         return Outcome(result=result, tenant_id=tenant_id, job=submitted.job)
 
@@ -188,15 +197,6 @@ class TakeSubmission:
         return IdempotencyKey(
             tenant_id=tenant_id, route=SUBMISSIONS, key=message.key, fingerprint=fingerprint
         )
-
-    def _note_message(
-        self, message: SubmissionMessage, tenant_id: TenantId, key: IdempotencyKey, job: Job
-    ) -> None:
-        """Let the producer find the job by its message, where the key does not tell it already."""
-        own = message_key(tenant_id, message.id, key.fingerprint, self.retention)
-        if own.hash != key.hash:
-            at = self.clock.now()
-            self.idempotency.reserve(reservation(own, job.id, at), at=at)
 
     def _refuse(self, message: SubmissionMessage, tenant_id: TenantId, reason: str) -> Outcome:
         """Tell the tenant, then lay the message down; cut short, both are done again."""

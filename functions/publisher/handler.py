@@ -21,7 +21,10 @@ def make_handler(
                 facts["job_id"] = told.resource_id
             log.line("event.published", facts)
         for change, error in published.parked:
-            log.line("change.parked", {"job_id": change.keys["sk"]["S"]}, error)
+            is_of_job = change.keys["pk"]["S"].startswith("J#")
+            log.line(
+                "change.parked", {"job_id": change.keys["sk"]["S"]} if is_of_job else {}, error
+            )
         log.line("changes.published", {"records": len(event["Records"])})
         failures = [published.retry_from] if published.retry_from is not None else []
         return {"batchItemFailures": [{"itemIdentifier": number} for number in failures]}

@@ -14,6 +14,7 @@ from relay.domain.job import Job
 from relay.domain.messages import delivery_message, job_message
 from relay.domain.wheel import (
     PUBLISHING_TIME,
+    TOLD_AGAIN_APART,
     Hint,
     HintKind,
     Look,
@@ -26,6 +27,8 @@ from relay.ports import DeliveryStore, EventStore, Found, JobStore, Sending
 
 type IsBusy = Callable[[], bool]
 """Whether a queue is long, asked only where it matters."""
+type IsQueueBusy = Callable[[HintKind], bool]
+"""The same for the queue of such rows."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,16 +36,18 @@ class Acts:
     """What is to be done, in this order, and how many rows could not be read."""
 
     hints: list[Hint] = field(default_factory=list)
-    jobs: list[Sending] = field(default_factory=list)
-    deliveries: list[Sending] = field(default_factory=list)
+    jobs: list[tuple[Hint, Sending]] = field(default_factory=list)
+    deliveries: list[tuple[Hint, Sending]] = field(default_factory=list)
     untold: list[Job] = field(default_factory=list)
     unpublished: list[tuple[TenantId, EventId]] = field(default_factory=list)
     unreadable: int = 0
 
-    def take(self, result: Look, sendings: list[Sending], sending: Sending) -> None:
+    def take(
+        self, result: Look, sendings: list[tuple[Hint, Sending]], sent: tuple[Hint, Sending]
+    ) -> None:
         """Take over what one look came to."""
         if result.send_at is not None:
-            sendings.append(sending)
+            sendings.append(sent)
         if result.next_hint is not None:
             self.hints.append(result.next_hint)
 
@@ -55,9 +60,7 @@ class LookAtRows:
     deliveries: DeliveryStore
     events: EventStore
 
-    def __call__(
-        self, hints: Sequence[Hint], *, at: datetime, is_busy: Callable[[HintKind], bool]
-    ) -> Acts:
+    def __call__(self, hints: Sequence[Hint], *, at: datetime, is_busy: IsQueueBusy) -> Acts:
         """Return what is to be done about the rows that these hints name."""
         acts = Acts()
         by_kind = {kind: [hint for hint in hints if hint.kind is kind] for kind in HintKind}
@@ -79,7 +82,8 @@ class LookAtRows:
                 ended.append((hint, job))
                 continue
             result = _look(hint, Watched.job(job), at, is_busy)
-            acts.take(result, acts.jobs, _sending(job_message(job), job.tenant_id, result, at))
+            message = job_message(job, comes_back=True)
+            acts.take(result, acts.jobs, (hint, _sending(message, job.tenant_id, result, at)))
         self._look_at_ends(ended, at, acts)
 
     def _look_at_ends(self, ended: Iterable[tuple[Hint, Job]], at: datetime, acts: Acts) -> None:
@@ -93,7 +97,8 @@ class LookAtRows:
         for event_id in events.keys() - told:
             hint, job = events[event_id]
             acts.hints.append(look_later(hint, at))
-            if at - job.changed_at >= PUBLISHING_TIME:
+            # Now and then only: what the publisher is behind with, it need not be given twice.
+            if at - job.changed_at >= max(PUBLISHING_TIME, job.told_again * TOLD_AGAIN_APART):
                 acts.untold.append(job)
 
     def _look_at_deliveries(
@@ -105,7 +110,8 @@ class LookAtRows:
                 continue
             result = _look(hint, Watched.delivery(delivery), at, is_busy)
             message = delivery_message(delivery)
-            acts.take(result, acts.deliveries, _sending(message, delivery.tenant_id, result, at))
+            sending = _sending(message, delivery.tenant_id, result, at)
+            acts.take(result, acts.deliveries, (hint, sending))
 
     def _look_at_events(self, hints: Sequence[Hint], at: datetime, acts: Acts) -> None:
         names = {EventId(hint.id): (TenantId(hint.owner), hint) for hint in hints}

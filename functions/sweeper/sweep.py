@@ -9,18 +9,29 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 
-from functions.sweeper.looks import Acts, LookAtRows
-from relay.domain.errors import LostLeaseError
-from relay.domain.wheel import SHARDS, HintKind, Position, begin_of, minute_of
-from relay.ports import Clock, EventStore, JobStore, Queue, Wheel
+from functions.sweeper.looks import Acts, IsQueueBusy, LookAtRows
+from relay.domain.errors import LostLeaseError, UnavailableError
+from relay.domain.wheel import (
+    SHARDS,
+    Hint,
+    HintKind,
+    Position,
+    Purpose,
+    begin_of,
+    look_later,
+    minute_of,
+)
+from relay.ports import Clock, EventStore, JobStore, Page, Queue, Sending, Wheel
 
 BUSY_MESSAGES = 100
 """More waiting messages than that, and one that has not been worked on is not lost yet."""
 BACK_MINUTES = 60
 """How far back a sweep begins that no earlier one tells where: a deployment's first, for hints that
 were written before it, and one after a clock was wrong, for those written meanwhile."""
-MARGIN = timedelta(seconds=10)
-"""What a sweep keeps of its time to finish a page and to note how far it has come."""
+MARGIN = timedelta(seconds=20)
+"""What a sweep keeps of its time to finish a page and to note how far it has come: one call that
+AWS does not answer takes half of it.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,20 +77,28 @@ class Sweep:
         swept, is_busy = Swept(), cache(self._is_busy)
         # The one that lags most first, so that none is for ever the last to get its turn.
         for shard in sorted(range(SHARDS), key=lambda shard: positions[shard].minute):
-            try:
-                while positions[shard].minute <= now_minute and self._has_time(ends_at):
-                    page = self.wheel.page(shard, positions[shard])
-                    if page.hints:
-                        now = self.clock.now()
-                        self._do(self.look_at_rows(page.hints, at=now, is_busy=is_busy), swept)
-                    swept.looked_at += len(page.hints)
-                    swept.unreadable += page.unreadable
-                    positions[shard] = positions[shard].after_page(page.after)
-            except Exception as error:  # noqa: BLE001 - one shard's defect must not stop the wheel
-                swept.errors.append(error)
-        self.wheel.advance(before, positions)
+            while positions[shard].minute <= now_minute and self._has_time(ends_at):
+                try:
+                    page = self._swept_page(shard, positions[shard], is_busy, swept)
+                except Exception as error:  # noqa: BLE001 - one shard's defect must not stop all
+                    swept.errors.append(error)
+                    break
+                positions[shard] = positions[shard].after_page(page.after)
+                if page.hints:  # noted at once: a sweep that is cut short must get on
+                    before = self._noted(before, positions)
+        self._noted(before, positions)
         swept.lag = self._lag(positions)
         return swept
+
+    def _swept_page(
+        self, shard: int, position: Position, is_busy: IsQueueBusy, swept: Swept
+    ) -> Page:
+        page = self.wheel.page(shard, position)
+        if page.hints:
+            self._do(self.look_at_rows(page.hints, at=self.clock.now(), is_busy=is_busy), swept)
+        swept.looked_at += len(page.hints)
+        swept.unreadable += page.unreadable
+        return page
 
     def _has_time(self, ends_at: datetime) -> bool:
         return self.clock.now() + MARGIN < ends_at
@@ -89,11 +108,8 @@ class Sweep:
         swept.unreadable += acts.unreadable
         if acts.hints:
             self.wheel.put(acts.hints)
-        if acts.jobs:
-            self.jobs_queue.send_all(acts.jobs)
-        if acts.deliveries:
-            self.deliveries_queue.send_all(acts.deliveries)
-        swept.sent += len(acts.jobs) + len(acts.deliveries)
+        self._send(self.jobs_queue, acts.jobs, swept)
+        self._send(self.deliveries_queue, acts.deliveries, swept)
         for job in acts.untold:
             try:
                 self.jobs.save(job, job.asked_to_tell_again())
@@ -103,6 +119,32 @@ class Sweep:
         for tenant_id, event_id in acts.unpublished:
             self.events.tell_again(tenant_id, event_id)
             swept.told_again += 1
+
+    def _noted(
+        self, before: Sequence[Position] | None, positions: Sequence[Position]
+    ) -> Sequence[Position]:
+        after = list(positions)
+        if before is None or list(before) != after:
+            self.wheel.advance(before, after)
+        return after
+
+    def _send(self, queue: Queue, looks: Sequence[tuple[Hint, Sending]], swept: Swept) -> None:
+        """Send what is due; where a queue does not take it, look again, and let others be sent.
+
+        A watch goes on by its next hint, which is written. A wake has none of its own.
+        """
+        if not looks:
+            return
+        try:
+            queue.send_all([sending for _, sending in looks])
+        except UnavailableError as error:
+            swept.errors.append(error)
+            at = self.clock.now()
+            wakes = [look_later(hint, at) for hint, _ in looks if hint.purpose is Purpose.WAKE]
+            if wakes:
+                self.wheel.put(wakes)
+            return
+        swept.sent += len(looks)
 
     def _is_busy(self, kind: HintKind) -> bool:
         queue = self.jobs_queue if kind is HintKind.JOB else self.deliveries_queue

@@ -8,7 +8,7 @@ Mistral refuses the key or the account.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from relay.domain.backoff import GATE_PATIENCE, IN_PLACE_BUDGET
 from relay.domain.circuit import Circuit
@@ -33,6 +33,9 @@ class Hold:
     reason: StatusReason
 
 
+BACKLOG_SHARE = 0.9
+"""Of the rate, what is dealt out to those that wait. The rest is for newcomers."""
+
 type Leave = Pass | Hold
 
 
@@ -48,8 +51,9 @@ class Admission:
 class Gate:
     """Gives leave to call Mistral.
 
-    Those that find no room in ``calls`` queue up in ``backlog``, a bucket of the same rate that
-    says when to come back; so each comes back about once, however many they are.
+    Those that find no room in ``calls`` queue up in ``backlog``, a bucket that says when to come
+    back. It deals out nine moments where ``calls`` has ten, so that newcomers find room as well,
+    and those that come back are waited for longer than newcomers.
     Fails open: where the table cannot be asked, Mistral's own limits still hold.
     """
 
@@ -60,24 +64,25 @@ class Gate:
     dice: Dice
     offload: Offload
 
-    async def admit(self, count: int) -> Admission:
-        """Return a leave for each of ``count`` jobs."""
+    async def admit(self, comes_back: Sequence[bool]) -> Admission:
+        """Return a leave for each job of a batch, of which each says whether it waited before."""
         at = self.clock.now()
         circuit, error = await self._circuit()
         if circuit.reason is not None:
-            return Admission(await self._while_open(circuit, circuit.reason, count, at))
+            return Admission(await self._while_open(circuit, circuit.reason, len(comes_back), at))
         try:
-            return Admission(await self._in_turn(count, at), error)
+            return Admission(await self._in_turn(comes_back, at), error)
         except UnavailableError as outage:
-            return Admission([Pass(at)] * count, outage)
+            return Admission([Pass(at)] * len(comes_back), outage)
 
     async def room(self) -> datetime | None:
         """Return when a job that is claimed may call again, ``None`` where that is not soon."""
         at = self.clock.now()
         try:
-            return await self._soon(1, at, IN_PLACE_BUDGET)
+            found = await self._moments(1, at, at + IN_PLACE_BUDGET)
         except UnavailableError:
             return at
+        return found[0] if found else None
 
     async def blocked(self, reason: StatusReason) -> datetime:
         """Open the circuit, and return when the job that met it may ask again."""
@@ -131,30 +136,31 @@ class Gate:
     def _hold(self, circuit: Circuit, reason: StatusReason, at: datetime) -> Hold:
         return Hold(at + circuit.wait(at, chance=self.dice.chance()), reason)
 
-    async def _in_turn(self, count: int, at: datetime) -> Sequence[Leave]:
-        """Let as many go as can within the time that may be waited in here, and hold the rest."""
-        interval = self.calls.interval
-        most = max(1, GATE_PATIENCE // interval) if interval else count
-        going = min(count, most)
-        first = await self._soon(going, at, GATE_PATIENCE)
-        if first is None:
-            return await self._in_the_backlog(count, at)
-        passes = [Pass(first + number * interval) for number in range(going)]
-        return [*passes, *await self._in_the_backlog(count - going, at)]
+    async def _in_turn(self, comes_back: Sequence[bool], at: datetime) -> Sequence[Leave]:
+        """Let as many go as can within the time that may be waited in here, and hold the rest.
 
-    async def _soon(self, count: int, at: datetime, patience: timedelta) -> datetime | None:
-        """Reserve calls of which the last is made before too long, and return the first's time."""
-        within = max(patience - count * self.calls.interval, timedelta(0))
-        first: datetime | None = await self.offload(self.calls.reserve, count, at=at, within=within)
-        return first
+        Those that come back have waited already, so that more patience lets them go first.
+        """
+        returning = sum(comes_back)
+        old = await self._moments(returning, at, at + IN_PLACE_BUDGET)
+        new = await self._moments(len(comes_back) - returning, at, at + GATE_PATIENCE)
+        left = len(comes_back) - len(old) - len(new)
+        held = iter(await self._in_the_backlog(left, at))
+        old_ones, new_ones = map(Pass, old), map(Pass, new)
+        return [next(old_ones if it else new_ones, None) or next(held) for it in comes_back]
+
+    async def _moments(self, most: int, at: datetime, before: datetime) -> Sequence[datetime]:
+        if not most:
+            return []
+        found: Sequence[datetime] = await self.offload(
+            self.calls.reserve, most, at=at, before=before
+        )
+        return found
 
     async def _in_the_backlog(self, count: int, at: datetime) -> Sequence[Leave]:
         if not count:
             return []
-        soonest = at + GATE_PATIENCE  # what is sooner is taken already
-        first = await self.offload(self.backlog.reserve, count, at=soonest, within=DEADLINE_MAX)
-        start = first or soonest + DEADLINE_MAX
-        return [
-            Hold(start + number * self.backlog.interval, StatusReason.RATE_LIMITED)
-            for number in range(count)
-        ]
+        soonest, latest = at + GATE_PATIENCE, at + DEADLINE_MAX  # what is sooner is taken already
+        moments = await self.offload(self.backlog.reserve, count, at=soonest, before=latest)
+        until = [*moments, *[latest] * (count - len(moments))]
+        return [Hold(moment, StatusReason.RATE_LIMITED) for moment in until]

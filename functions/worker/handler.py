@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -9,7 +10,7 @@ from functions.worker.gate import Leave
 from functions.worker.outcome import LOOK_AGAIN_AFTER, Outcome
 from functions.worker.run_job import RunJob
 from relay.domain.ids import JobId, TenantId
-from relay.domain.messages import JobMessage, read_job_message
+from relay.domain.messages import JobMessage, UnreadableMessageError, read_job_message
 from relay.ports import Clock, Visibility
 from relay.postponing import batch_response, postpone
 from relay.telemetry import Fact, WideLog, in_milliseconds
@@ -59,7 +60,7 @@ def make_handler(
             return Outcome(result="error", message=message, look_again_at=later, error=error)
 
     async def run_all(records: Sequence[Mapping[str, Any]], ends_at: datetime) -> list[Outcome]:
-        admission = await run_job.gate.admit(len(records))
+        admission = await run_job.gate.admit([_comes_back(record) for record in records])
         if admission.error is not None:
             log.line("gate.not_asked", {"records": len(records)}, admission.error)
         pairs = zip(records, admission.leaves, strict=True)
@@ -79,6 +80,14 @@ def make_handler(
         return batch_response(records, [outcome.look_again_at for outcome in outcomes])
 
     return handle
+
+
+def _comes_back(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record's job has waited before: by this message, or by the wheel."""
+    with suppress(UnreadableMessageError, KeyError):
+        receives = int(record["attributes"]["ApproximateReceiveCount"])
+        return receives > 1 or read_job_message(record["body"]).comes_back
+    return False
 
 
 def _facts(outcome: Outcome, duration: timedelta) -> dict[str, Fact]:

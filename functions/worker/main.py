@@ -2,7 +2,7 @@
 
 import asyncio
 
-from functions.worker.gate import Gate
+from functions.worker.gate import BACKLOG_SHARE, Gate
 from functions.worker.handler import make_handler
 from functions.worker.run_job import RunJob
 from functions.worker.setting_aside import SetAside
@@ -16,6 +16,7 @@ _table = _settings.table_name
 _rate = _settings.mistral_requests_per_second
 _clock, _dice, _offload = bootstrap.clock(), bootstrap.dice(), bootstrap.offload
 _jobs = bootstrap.job_store(_table)
+_contents = bootstrap.content_store(_table, _settings.bucket_name)
 _set_aside = SetAside(
     jobs=_jobs, wheel=bootstrap.wheel(_table), clock=_clock, dice=_dice, offload=_offload
 )
@@ -23,19 +24,21 @@ _set_aside = SetAside(
 handle = make_handler(
     RunJob(
         jobs=_jobs,
-        contents=bootstrap.content_store(_table, _settings.bucket_name),
+        contents=_contents,
         mistral=bootstrap.mistral(
             _settings.mistral_api_url, bootstrap.secret(_settings.mistral_api_key_secret_arn)
         ),
         gate=Gate(
             circuits=bootstrap.circuit_store(_table),
             calls=bootstrap.rate_bucket(_table, "calls", per_second=_rate),
-            backlog=bootstrap.rate_bucket(_table, "backlog", per_second=_rate),
+            backlog=bootstrap.rate_bucket(_table, "backlog", per_second=_rate * BACKLOG_SHARE),
             clock=_clock,
             dice=_dice,
             offload=_offload,
         ),
-        unclaimed=Unclaimed(jobs=_jobs, set_aside=_set_aside, clock=_clock, offload=_offload),
+        unclaimed=Unclaimed(
+            jobs=_jobs, contents=_contents, set_aside=_set_aside, clock=_clock, offload=_offload
+        ),
         set_aside=_set_aside,
         clock=_clock,
         dice=_dice,

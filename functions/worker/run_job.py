@@ -46,6 +46,7 @@ class _Run:
     message: JobMessage
     job: Job
     leave: Pass
+    receives: int
     ends_at: datetime
     charged: int
     tries: int = 0
@@ -101,7 +102,14 @@ class RunJob:
         except JobNotClaimableError as refused:
             return await self.unclaimed.settle(message, refused.job, at, receives)
         charged_before = job.attempts - 1
-        run = _Run(message=message, job=job, leave=leave, ends_at=ends_at, charged=charged_before)
+        run = _Run(
+            message=message,
+            job=job,
+            leave=leave,
+            receives=receives,
+            ends_at=ends_at,
+            charged=charged_before,
+        )
         try:
             return await self._run(run)
         except LostLeaseError:
@@ -268,7 +276,7 @@ class RunJob:
             attempts=run.charged,
         )
         look_at = await self.set_aside(
-            run.job, released, until=run.lease_until, release=run.job.fence
+            run.job, released, until=run.lease_until, receives=run.receives
         )
         return Outcome(
             result="released",

@@ -21,12 +21,12 @@ class SetAside:
     offload: Offload
 
     async def __call__(
-        self, before: Job, after: Job, *, until: datetime, release: int
+        self, before: Job, after: Job, *, until: datetime, receives: int
     ) -> datetime | None:
         """Write ``after``, insisting ``until`` then, and return when its message must look again.
 
-        ``None`` where the wheel brings the job back and the message may go. ``release`` counts
-        how often a message has carried this job.
+        ``None`` where the wheel brings the job back and the message may go. ``receives`` counts
+        how often the message at hand has been received.
 
         Raises:
             LostLeaseError: the job has changed since ``before`` was read.
@@ -35,7 +35,7 @@ class SetAside:
         ready_at = after.ready_at or after.deadline
         # Those who wait for the operator may be all there are, and wait for days.
         is_the_operators = after.status_reason in OPERATORS_REASONS
-        by_message = not is_the_operators and self.is_for_the_message(ready_at, release)
+        by_message = not is_the_operators and self.is_for_the_message(ready_at, receives)
         insist = Insist(clock=self.clock, dice=self.dice, offload=self.offload)
         if not by_message:  # the hint first, so that no crash leaves a job without one
             await insist(until, self._put_hint, after, ready_at)
@@ -55,6 +55,6 @@ class SetAside:
         hint = wake(HintKind.JOB, job.tenant_id, job.id, due=due, now=self.clock.now())
         self.wheel.put([hint])
 
-    def is_for_the_message(self, due: datetime, release: int) -> bool:
-        """Tell whether a message may carry a job until it is due."""
-        return is_for_the_message(due - self.clock.now(), release=release)
+    def is_for_the_message(self, due: datetime, receives: int) -> bool:
+        """Tell whether the message at hand may carry a job until it is due."""
+        return is_for_the_message(due - self.clock.now(), receives=receives)

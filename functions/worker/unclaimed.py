@@ -6,12 +6,13 @@ from datetime import datetime
 from functions.worker.gate import Hold
 from functions.worker.outcome import Outcome, look_again
 from functions.worker.setting_aside import SetAside
-from relay.domain.errors import LostLeaseError, NotFoundError
+from relay.domain.backoff import UNWRITTEN_HOLD_MAX
+from relay.domain.errors import LostLeaseError, UnreadableRowError
 from relay.domain.job import OPERATORS_REASONS, Job, StatusReason
 from relay.domain.job_error import ErrorCode, JobError
 from relay.domain.messages import JobMessage
 from relay.domain.upstream import bad
-from relay.ports import Clock, JobStore, Offload
+from relay.ports import Clock, ContentStore, JobStore, Offload
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Unclaimed:
     """Settles messages whose jobs cannot be claimed, or may not be yet."""
 
     jobs: JobStore
+    contents: ContentStore
     set_aside: SetAside
     clock: Clock
     offload: Offload
@@ -26,15 +28,22 @@ class Unclaimed:
     async def hold_back(self, message: JobMessage, hold: Hold, receives: int) -> Outcome:
         """Let a job wait until the gate may be asked again.
 
-        A short wait is its message's alone and costs no write. A long one stands on the row.
+        A brief wait is its message's alone and costs no write. Any other stands on the row, or
+        whoever looks at it would take the job for a lost one.
+
+        Raises:
+            UnreadableRowError: the job's row is not of this code.
         """
         now = self.clock.now()
         is_the_operators = hold.reason in OPERATORS_REASONS
-        if not is_the_operators and self.set_aside.is_for_the_message(hold.until, receives):
+        is_brief = not is_the_operators and hold.until - now <= UNWRITTEN_HOLD_MAX
+        if is_brief and self.set_aside.is_for_the_message(hold.until, receives):
             return Outcome(result="held", message=message, look_again_at=hold.until)
-        try:
-            job: Job = await self.offload(self.jobs.get, message.tenant_id, message.job_id, at=now)
-        except NotFoundError:
+        found = await self.offload(self.jobs.find, [(message.tenant_id, message.job_id)])
+        job: Job | None = found.rows.get(message.job_id)
+        if message.job_id in found.unreadable:  # the code that can read it may be deployed yet
+            raise UnreadableRowError(message.job_id)
+        if job is None:
             return Outcome(result="gone", message=message)
         if not job.is_claimable(now):
             return await self.settle(message, job, now, receives)
@@ -49,7 +58,7 @@ class Unclaimed:
             attempts=job.attempts,
         )
         try:  # once: the message is there to try again
-            look_at = await self.set_aside(job, waiting, until=now, release=receives)
+            look_at = await self.set_aside(job, waiting, until=now, receives=receives)
         except LostLeaseError:
             return look_again("lost", message, job, self.clock.now())
         return Outcome(result="held", message=message, job=waiting, look_again_at=look_at)
@@ -57,6 +66,8 @@ class Unclaimed:
     async def settle(self, message: JobMessage, job: Job, at: datetime, receives: int) -> Outcome:
         """End a job whose time or attempts are over; leave alone one that is not due."""
         if job.status.is_final:
+            if job.deleted_at is not None:  # a worker that came too late may have left its answer
+                await self.offload(self.contents.purge, job)
             return Outcome(result="final_already", message=message, job=job)
         is_held = job.lease_until is not None and job.lease_until >= at
         if is_held or (at < job.deadline and job.attempts < job.attempts_max):

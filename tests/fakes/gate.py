@@ -1,11 +1,13 @@
 """What stands between the worker and Mistral: the circuit, and the rate."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import override
 
 from relay.aws.circuit_row import to_row
 from relay.domain.circuit import Circuit
 from relay.domain.errors import LostRaceError
+from relay.domain.moments import moments_between
 from relay.ports import CircuitStore, RateBucket
 from tests.fakes.changes import Changes
 from tests.fakes.seam import QUIET, Seam
@@ -52,10 +54,12 @@ class InMemoryRateBucket(RateBucket):
         return self._interval
 
     @override
-    def reserve(self, count: int, *, at: datetime, within: timedelta) -> datetime | None:
+    def reserve(self, most: int, *, at: datetime, before: datetime) -> Sequence[datetime]:
         with self._seam.around(f"{self._name}.reserve"):
             first = max(self.next_at or at, at)
-            if first > at + within:
-                return None
-            self.next_at = first + count * self._interval
-            return first
+            count = most if first < before else 0
+            if self._interval:
+                count = min(most, moments_between(first, before, self._interval))
+            if count:
+                self.next_at = first + count * self._interval
+            return [first + number * self._interval for number in range(count)]

@@ -116,7 +116,11 @@ class MeteredRelay:
             jobs=self.jobs, wheel=self._wheel, clock=self.clock, dice=self.dice, offload=offload
         )
         unclaimed = Unclaimed(
-            jobs=self.jobs, set_aside=set_aside, clock=self.clock, offload=offload
+            jobs=self.jobs,
+            contents=self.contents,
+            set_aside=set_aside,
+            clock=self.clock,
+            offload=offload,
         )
         message = JobMessage(job.tenant_id, job.id)
         return asyncio.run(unclaimed.hold_back(message, hold, receives))

@@ -3,6 +3,7 @@ from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import override
 
 import httpx
 import pytest
@@ -239,6 +240,75 @@ def test_a_key_that_mistral_refuses_is_read_anew(status: int, forgotten: int) ->
     asyncio.run(mistral.call("/v1/chat/completions", b"{}", time_limit=timedelta(seconds=5)))
 
     assert secret.forgotten == forgotten
+
+
+class ReplacedSecret(FakeSecret):
+    """One that was replaced after it was read, and is kept until it is forgotten."""
+
+    def __init__(self, old: str, new: str) -> None:
+        super().__init__(old)
+        self._new = new
+
+    @override
+    def forget(self) -> None:
+        super().forget()
+        self.value = self._new
+
+
+class OneKey:
+    """A Mistral that takes one key. ``keys`` are those that it was called with."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self.keys: list[str] = []
+        self.bodies: list[bytes] = []
+
+    def call(self, secret: FakeSecret) -> Answer:
+        transport = httpx.MockTransport(self._respond)
+        return call(HttpMistral("https://mistral.invalid", secret, offload, transport))
+
+    async def _respond(self, request: httpx.Request) -> httpx.Response:
+        key = request.headers["authorization"].removeprefix("Bearer ")
+        self.keys.append(key)
+        self.bodies.append(request.content)
+        return httpx.Response(200 if key == self._key else 401, json={"key": key})
+
+
+def test_a_call_that_meets_a_replaced_key_is_made_once_more_with_the_new_one() -> None:
+    mistral = OneKey("new")
+
+    answer = mistral.call(ReplacedSecret("old", "new"))
+
+    assert (answer.status, answer.body) == (200, b'{"key":"new"}')
+    assert mistral.keys == ["old", "new"]
+    assert mistral.bodies == [b'{"a":1}'] * 2
+
+
+def test_a_call_whose_key_is_still_the_same_is_refused_after_one_try() -> None:
+    mistral = OneKey("another")
+
+    answer = mistral.call(FakeSecret("old"))
+
+    assert (answer.status, answer.body) == (401, b'{"key":"old"}')
+    assert mistral.keys == ["old"]
+
+
+def test_a_call_whose_new_key_is_refused_too_is_not_made_a_third_time() -> None:
+    mistral = OneKey("another")
+
+    answer = mistral.call(ReplacedSecret("old", "new"))
+
+    assert (answer.status, answer.body) == (401, b'{"key":"new"}')
+    assert mistral.keys == ["old", "new"]
+
+
+def test_a_key_replaced_by_what_no_header_can_carry_leaves_the_first_answer() -> None:
+    mistral = OneKey("another")
+
+    answer = mistral.call(ReplacedSecret("old", "two\nlines"))
+
+    assert (answer.status, answer.body) == (401, b'{"key":"old"}')
+    assert mistral.keys == ["old"]
 
 
 @pytest.mark.parametrize("key", ["", "two\nlines", "with space", "typographic\u2019s"])

@@ -101,12 +101,26 @@ def test_a_job_with_models_to_fall_back_to_costs_no_more(cloud: Cloud) -> None:
 def test_a_batch_of_ten_costs_one_unit_for_its_leave_to_call(cloud: Cloud) -> None:
     relay = MeteredRelay(cloud)
 
-    admission = asyncio.run(relay.gate.admit(10))
+    admission = asyncio.run(relay.gate.admit([False] * 10))
 
     assert [leave.at for leave in admission.leaves if isinstance(leave, Pass)] == [
         NOON + number * INTERVAL for number in range(10)
     ]
     assert relay.meter.units == [("U", 1)]
+
+
+def test_a_batch_of_which_some_come_back_costs_two_units_for_its_leave_to_call(
+    cloud: Cloud,
+) -> None:
+    """Those that come back are given more patience, by a reservation of their own."""
+    relay = MeteredRelay(cloud)
+    asyncio.run(relay.gate.admit([False, True]))  # finds out that the bucket is busy
+    found_out = len(relay.meter.units)
+
+    admission = asyncio.run(relay.gate.admit([False, True]))
+
+    assert all(isinstance(leave, Pass) for leave in admission.leaves)
+    assert relay.meter.units[found_out:] == [("U", 1)] * 2
 
 
 def test_parking_a_job_costs_a_hint_and_its_row(cloud: Cloud) -> None:

@@ -164,6 +164,8 @@ class Clients:
         reply = self._ask(wish.tenant_id, "POST", f"/v1/jobs/{job_id}/cancel")
         if reply.status == 200:
             self.cancelled += 1
+            if self._lots.random() < 0.5:  # in mid-call, as it may be
+                self._delete(wish, job_id)
         self._expect(reply, {200, 409, 404}, "cancel")
 
     def _delete(self, wish: Wish, job_id: str) -> None:

@@ -56,6 +56,8 @@ class FaultySeam(Seam):
     def _come_between(self, others: Others) -> None:
         if self._is_drawn(self.rates.interleaving):
             others.act(self._lots.randint(1, 3))
+        if self._is_drawn(self.rates.slow):
+            others.pass_time(timedelta(seconds=3 * self._lots.random()))
         if self._is_drawn(self.rates.stall):
             self.stalls += 1
             others.pass_time(timedelta(seconds=self._lots.randint(1, _STALL_MAX_SECONDS)))

@@ -18,6 +18,10 @@ class Rates:
     """At a call: somebody else gets a turn in between."""
     stall: float = 0.0
     """At a call: the sandbox stands still for minutes."""
+    slow: float = 0.0
+    """At a call: it takes up to three seconds."""
+    call_interval_ms: int = 0
+    """How far apart calls to Mistral must lie: the gate closes where they would not."""
     message_lost: float = 0.0
     message_twice: float = 0.0
     message_late: float = 0.0
@@ -57,6 +61,8 @@ PLAUSIBLE = Rates(
     outage=0.001,
     unheard=0.0005,
     stall=0.0002,
+    slow=0.005,
+    call_interval_ms=100,
     message_lost=0.001,
     message_twice=0.01,
     message_late=0.01,
@@ -92,8 +98,14 @@ def swarm(seed: int) -> Rates:
     lots = random.Random(f"swarm {seed}")  # noqa: S311 - a history must be repeatable
     drawn = {}
     for it in fields(Rates):
+        if it.name == "call_interval_ms":
+            continue
         usual = getattr(PLAUSIBLE, it.name)
         scale = lots.choice(_SCALES)
         limit = 0.03 if it.name in ("crash", "outage", "unheard", "stall") else _MAX
         drawn[it.name] = usual if it.name in _NO_FAULTS else min(limit, usual * scale)
-    return replace(Rates(**drawn), interleaving=lots.choice([0.0, 0.02, 0.15]))
+    return replace(
+        Rates(**drawn),
+        interleaving=lots.choice([0.0, 0.02, 0.15]),
+        call_interval_ms=lots.choice([0, 0, 100, 2000, 15_000]),
+    )

@@ -49,7 +49,7 @@ class RestlessError(Exception):
 class Simulation(Deployment):
     """A deployment, those outside, and time. Clients are added with ``at``."""
 
-    def __init__(self, seed: int, rates: Rates, *, call_interval: timedelta = timedelta(0)) -> None:
+    def __init__(self, seed: int, rates: Rates) -> None:
         self.lots = random.Random(f"history {seed}")  # noqa: S311 - a history must be repeatable
         self.rates = rates
         self.time = NOON
@@ -70,7 +70,7 @@ class Simulation(Deployment):
                 mistral=self.mistral,
                 sender=self.subscribers,
                 seam=self.seam,
-                call_interval=call_interval,
+                call_interval=timedelta(milliseconds=rates.call_interval_ms),
             ),
             ShakyQueue,
         )

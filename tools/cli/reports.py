@@ -7,6 +7,14 @@ from tools.cli.errors import Exit
 from tools.cli.job_view import JobView
 from tools.cli.output import Output
 
+WAITS = {
+    "invalid_api_key": "Mistral refuses the service's key",
+    "insufficient_credits": "Mistral's account has no credit left",
+    "rate_limited": "its turn to call has not come",
+    "retrying": "it is tried again after a failed attempt",
+    "upstream_unavailable": "Mistral is not to be reached",
+}
+"""Why a job waits, by its reason."""
 HINTS = {
     "cancelled": "Submit it again if the answer is still wanted.",
     "expired": "Submit it again with a later --deadline.",
@@ -25,7 +33,7 @@ class Watch:
         """Tell of ``job`` if there is something new to tell."""
         reason = job.waiting_for
         if reason and reason != self._told and not self._is_silent:
-            self._output.note(f"{job.id} waits: {reason.replace('_', ' ')}")
+            self._output.note(f"{job.id} waits: {WAITS.get(reason, reason.replace('_', ' '))}")
         self._told = reason
 
 
@@ -50,15 +58,15 @@ def report_failure(output: Output, job: JobView) -> None:
 
 
 def status_line(job: JobView) -> str:
-    """Return status, model, tokens, cost and seconds in one line."""
-    parts = [job.status, job.model or "unknown model"]
+    """Return id, status, model, tokens, cost and seconds in one line."""
+    parts = [f"{job.id} {job.status}", job.model or "unknown model"]
     usage = job.part("usage")
     if usage:
         tokens = (usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
         parts.append(f"{tokens[0]} + {tokens[1]} tokens")
     parts.append(f"cost {money(job.part('cost'))}")
     if job.seconds is not None:
-        parts.append(f"{job.seconds:.1f} s")
+        parts.append(f"ran {job.seconds:.1f} s")
     return ", ".join(parts)
 
 

@@ -105,8 +105,8 @@ def test_waiting_prints_the_answer_alone_on_stdout_and_the_bill_on_stderr(
 
     assert said.exit_code == 0
     assert said.stdout == "Because of Rayleigh.\n"
-    assert (
-        said.stderr == "completed, mistral-small-2603, 12 + 34 tokens, cost USD 0.000123, 1.8 s\n"
+    assert said.stderr == (
+        f"{JOB_ID} completed, mistral-small-2603, 12 + 34 tokens, cost USD 0.000123, ran 1.8 s\n"
     )
 
 
@@ -164,7 +164,7 @@ def test_the_reason_for_waiting_is_told_once(relay: Relay, service: FakeRelay) -
 
     said = relay("submit", "Hello", "--wait")
 
-    assert said.stderr.count("waits: invalid api key") == 1
+    assert said.stderr.count("waits: Mistral refuses the service's key") == 1
     assert said.stdout == "Because of Rayleigh.\n"
 
 

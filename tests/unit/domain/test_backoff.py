@@ -6,15 +6,19 @@ from hypothesis import strategies as st
 
 from relay.domain.backoff import (
     BASE,
+    GATE_PATIENCE,
+    IN_PLACE_BUDGET,
     IN_PLACE_CAP,
     MESSAGE_WAIT_MAX,
     RELEASED_CAP,
     RELEASES_BY_MESSAGE,
+    UNWRITTEN_HOLD_MAX,
     WEBHOOK_SCHEDULE,
     full_jitter,
     is_for_the_message,
     webhook_wait,
 )
+from relay.domain.wheel import FIRST_LOOK
 from tests.fakes.strategies import chances
 
 A_TICK = timedelta(milliseconds=1)
@@ -45,7 +49,7 @@ def test_a_wait_is_whole_milliseconds(attempt: int, chance: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wait", "release", "is_carried"),
+    ("wait", "receives", "is_carried"),
     [
         (timedelta(0), 1, True),
         (MESSAGE_WAIT_MAX, RELEASES_BY_MESSAGE, True),
@@ -55,9 +59,17 @@ def test_a_wait_is_whole_milliseconds(attempt: int, chance: float) -> None:
     ],
 )
 def test_a_message_carries_a_row_while_that_is_short_and_for_the_first_times(
-    wait: timedelta, release: int, *, is_carried: bool
+    wait: timedelta, receives: int, *, is_carried: bool
 ) -> None:
-    assert is_for_the_message(wait, release=release) is is_carried
+    assert is_for_the_message(wait, receives=receives) is is_carried
+
+
+def test_those_that_come_back_are_waited_for_longer_than_newcomers() -> None:
+    assert GATE_PATIENCE < IN_PLACE_BUDGET
+
+
+def test_a_hold_that_stands_on_no_row_is_over_before_a_watch_looks() -> None:
+    assert UNWRITTEN_HOLD_MAX < FIRST_LOOK
 
 
 def test_webhooks_follow_the_contracts_schedule() -> None:

@@ -10,6 +10,7 @@ from relay.domain.moments import (
     cut_to_milliseconds,
     from_iso,
     from_milliseconds,
+    moments_between,
     to_iso,
     to_milliseconds,
 )
@@ -115,3 +116,26 @@ def test_a_moment_is_written_in_utc_with_a_z() -> None:
     moment = datetime(2026, 11, 21, 1, 2, 3, 456789, tzinfo=timezone(timedelta(hours=1)))
 
     assert to_iso(moment) == "2026-11-21T00:02:03.456Z"
+
+
+@pytest.mark.parametrize(
+    ("end", "count"), [(-1, 0), (0, 0), (1, 1), (2000, 1), (2001, 2), (4000, 2), (4001, 3)]
+)
+def test_the_first_of_some_moments_lies_at_the_start_and_none_at_the_end(
+    end: int, count: int
+) -> None:
+    interval = timedelta(seconds=2)
+
+    assert moments_between(NOON, NOON + timedelta(milliseconds=end), interval) == count
+
+
+@given(start=moments, end=moments, interval=st.integers(1, 2**42))
+def test_of_the_moments_between_two_the_last_lies_before_the_end_and_one_more_would_not(
+    start: datetime, end: datetime, interval: int
+) -> None:
+    step = timedelta(milliseconds=interval)
+
+    count = moments_between(start, end, step)
+
+    assert (count > 0) == (start < end)
+    assert not count or start + (count - 1) * step < end <= start + count * step

@@ -23,7 +23,16 @@ from tests.fakes.strategies import deliveries, jobs
 def test_a_jobs_message_survives_the_queue(job: Job) -> None:
     body = json.dumps(job_message(job))
 
-    assert read_job_message(body) == JobMessage(job.tenant_id, job.id)
+    assert read_job_message(body) == JobMessage(job.tenant_id, job.id, comes_back=False)
+
+
+@given(job=jobs(), comes_back=st.booleans())
+def test_a_jobs_message_says_whether_the_job_has_waited_before(
+    *, job: Job, comes_back: bool
+) -> None:
+    body = json.dumps(job_message(job, comes_back=comes_back))
+
+    assert read_job_message(body) == JobMessage(job.tenant_id, job.id, comes_back=comes_back)
 
 
 @given(deliveries())
@@ -35,6 +44,12 @@ def test_a_deliverys_message_survives_the_queue(delivery: Delivery) -> None:
 
 def test_a_message_names_its_row_and_nothing_else() -> None:
     assert job_message(a_job()).keys() == {"schema", "tenant_id", "job_id"}
+
+
+def test_only_a_message_of_the_wheel_says_more() -> None:
+    told = job_message(a_job(), comes_back=True)
+
+    assert told.keys() == {"schema", "tenant_id", "job_id", "comes_back"}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from tests.unit.functions.receiving import Receiving
 
 RETENTION = timedelta(days=30)
 VISIBILITY_TIMEOUT = timedelta(seconds=180)
-RECEIVES_MAX = 60
+RECEIVES_MAX = 400
 """The queue's own: what is received more often, SQS moves."""
 PRODUCER = "AROAPRODUCER"
 INTAKE = "AROAINTAKE"

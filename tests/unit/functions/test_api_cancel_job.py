@@ -75,6 +75,7 @@ def test_under_a_key_the_second_says_that_it_is_a_repetition() -> None:
     api.jobs.submit(a_job())
 
     first = api.cancel(a_job().id, headers=KEY)
+    api.clock.wait(SECOND)
     second = api.cancel(a_job().id, headers=KEY)
 
     assert "idempotent-replayed" not in first.headers

@@ -97,6 +97,21 @@ def test_a_message_that_comes_early_too_often_leaves_the_delivery_to_the_wheel()
     assert len(deliverer.posts) == 1
 
 
+def test_a_wait_is_carried_by_how_often_the_message_came_and_not_by_how_often_it_failed() -> None:
+    deliverer = Deliverer(NO)
+    delivery = deliverer.add()
+    deliverer.queue.messages[0].receives = BY_MESSAGE
+
+    assert deliverer.run() == []
+    assert deliverer.is_woken_at is not None
+    deliverer.clock.at = NOON + WEBHOOK_SCHEDULE[0]
+    deliverer.send(delivery)
+
+    assert len(deliverer.run()) == 1
+    assert deliverer.comes_back_at == deliverer.clock.at + WEBHOOK_SCHEDULE[1]
+    assert len(deliverer.delivery.attempts) == len(deliverer.posts) == 2
+
+
 def test_a_delivery_in_other_hands_is_looked_at_when_their_lease_ends() -> None:
     deliverer = Deliverer()
     delivery = deliverer.add()

@@ -50,7 +50,7 @@ class TestQueuedJobs:
         took = sweeper.sweep_until(sweeper.are_sent)
 
         assert 2 * MINUTE <= took <= 6 * MINUTE
-        assert messages(sweeper) == [job_message(job)]
+        assert messages(sweeper) == [job_message(job, comes_back=True)]
         assert sweeper.jobs_queue.messages[0].group == TENANT
 
     def test_whatever_goes_on_getting_lost_is_sent_again_less_and_less(self) -> None:
@@ -95,7 +95,7 @@ class TestQueuedJobs:
         took = sweeper.sweep_until(sweeper.are_sent)
 
         assert HOUR + 2 * MINUTE <= took <= HOUR + 4 * MINUTE
-        assert messages(sweeper) == [job_message(job)]
+        assert messages(sweeper) == [job_message(job, comes_back=True)]
 
     def test_a_job_that_is_sent_in_vain_is_looked_at_soon_after_its_deadline(self) -> None:
         sweeper = Sweeper()

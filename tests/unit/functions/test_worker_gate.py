@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.worker.gate import Admission, Gate, Hold, Leave, Pass
+from functions.worker.gate import BACKLOG_SHARE, Admission, Gate, Hold, Leave, Pass
 from relay.domain.backoff import GATE_PATIENCE, IN_PLACE_BUDGET
 from relay.domain.circuit import PROBES_APART, Circuit
 from relay.domain.errors import RelayError, UnavailableError, UnreadableRowError
@@ -35,7 +35,7 @@ class AGate:
         self.clock = FakeClock()
         self.circuits = InMemoryCircuitStore(seam)
         self.calls = InMemoryRateBucket(seam, interval=interval)
-        self.backlog = InMemoryRateBucket(seam, interval=interval, name="backlog")
+        self.backlog = InMemoryRateBucket(seam, interval=interval / BACKLOG_SHARE, name="backlog")
         self.gate = Gate(
             circuits=self.circuits,
             calls=self.calls,
@@ -45,11 +45,11 @@ class AGate:
             offload=offload,
         )
 
-    def ask(self, count: int) -> Admission:
-        return asyncio.run(self.gate.admit(count))
+    def ask(self, comes_back: Sequence[bool]) -> Admission:
+        return asyncio.run(self.gate.admit(comes_back))
 
-    def admit(self, count: int) -> Sequence[Leave]:
-        return self.ask(count).leaves
+    def admit(self, newcomers: int, returning: int = 0) -> Sequence[Leave]:
+        return self.ask([False] * newcomers + [True] * returning).leaves
 
     def block(self, reason: StatusReason = REFUSED) -> datetime:
         return asyncio.run(self.gate.blocked(reason))
@@ -74,7 +74,7 @@ def gaps(moments: Sequence[datetime]) -> set[timedelta]:
 
 
 def test_an_idle_gate_without_a_rate_lets_all_pass_at_once() -> None:
-    assert AGate().ask(10) == Admission([Pass(NOON)] * 10)
+    assert AGate().ask([False] * 10) == Admission([Pass(NOON)] * 10)
 
 
 def test_a_batch_is_dealt_moments_that_lie_one_interval_apart() -> None:
@@ -100,7 +100,7 @@ def test_what_finds_no_room_in_the_time_that_is_waited_in_here_is_held_in_turn()
     held = holds(found)
     assert {hold.reason for hold in held} == {StatusReason.RATE_LIMITED}
     assert held[0].until == NOON + GATE_PATIENCE
-    assert gaps([hold.until for hold in held]) == {TENTH}
+    assert gaps([hold.until for hold in held]) == {TENTH / BACKLOG_SHARE}
 
 
 def test_of_a_batch_too_long_to_wait_for_in_here_the_rest_is_held() -> None:
@@ -108,31 +108,102 @@ def test_of_a_batch_too_long_to_wait_for_in_here_the_rest_is_held() -> None:
 
     assert len(passes(leaves)) == 3
     assert [leave for leave in leaves[:3] if isinstance(leave, Hold)] == []
-    assert gaps([hold.until for hold in holds(leaves)]) == {timedelta(seconds=1)}
+    assert gaps([hold.until for hold in holds(leaves)]) == {timedelta(seconds=1) / BACKLOG_SHARE}
 
 
 @given(
-    asks=st.lists(st.tuples(st.integers(1, 50), st.integers(0, 20_000)), min_size=1, max_size=20),
+    asks=st.lists(
+        st.tuples(st.lists(st.booleans(), min_size=1, max_size=50), st.integers(0, 20_000)),
+        min_size=1,
+        max_size=20,
+    ),
     interval_ms=st.integers(1, 1000),
 )
 def test_no_two_leaves_lie_closer_than_the_interval(
-    asks: list[tuple[int, int]], interval_ms: int
+    asks: list[tuple[list[bool], int]], interval_ms: int
 ) -> None:
     interval = timedelta(milliseconds=interval_ms)
     gate = AGate(interval=interval)
     found: list[Leave] = []
 
-    for count, pause_ms in asks:
+    for comes_back, pause_ms in asks:
         gate.clock.wait(timedelta(milliseconds=pause_ms))
-        leaves = gate.admit(count)
+        now = gate.clock.at
+        leaves = gate.ask(comes_back).leaves
         found += leaves
-        soon = gate.clock.at + GATE_PATIENCE
-        assert len(leaves) == count
-        assert all(gate.clock.at <= it.at < soon for it in passes(leaves))
-        assert all(it.until >= soon for it in holds(leaves))
+        for came_back, leave in zip(comes_back, leaves, strict=True):
+            patience = IN_PLACE_BUDGET if came_back else GATE_PATIENCE
+            if isinstance(leave, Pass):
+                assert now <= leave.at < now + patience
+            else:
+                assert leave.until >= now + GATE_PATIENCE
 
-    assert min(gaps([it.at for it in passes(found)]), default=interval) >= interval
+    assert min(gaps(sorted(it.at for it in passes(found))), default=interval) >= interval
     assert min(gaps([it.until for it in holds(found)]), default=interval) >= interval
+
+
+def test_under_load_those_that_come_back_go_before_newcomers() -> None:
+    gate = AGate(interval=TENTH)
+    gate.calls.next_at = NOON + GATE_PATIENCE
+
+    leaves = gate.ask([False, True, False, True]).leaves
+
+    first, second = NOON + GATE_PATIENCE, NOON + GATE_PATIENCE + TENTH
+    assert [type(leave) for leave in leaves] == [Hold, Pass, Hold, Pass]
+    assert [leave.at for leave in passes(leaves)] == [first, second]
+
+
+def test_those_that_come_back_are_dealt_the_first_moments_of_their_batch() -> None:
+    gate = AGate(interval=TENTH)
+
+    leaves = gate.ask([False, True, False, True]).leaves
+
+    assert [leave.at - NOON for leave in passes(leaves)] == [
+        2 * TENTH,
+        0 * TENTH,
+        3 * TENTH,
+        1 * TENTH,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("comes_back", "patience"),
+    [
+        pytest.param(True, IN_PLACE_BUDGET, id="those that come back"),
+        pytest.param(False, GATE_PATIENCE, id="newcomers"),
+    ],
+)
+def test_of_a_batch_of_which_three_fit_three_go(*, comes_back: bool, patience: timedelta) -> None:
+    gate = AGate(interval=TENTH)
+    gate.calls.next_at = NOON + patience - 3 * TENTH
+
+    leaves = gate.ask([comes_back] * 10).leaves
+
+    assert [leave.at for leave in passes(leaves[:3])] == [
+        NOON + patience - left * TENTH for left in (3, 2, 1)
+    ]
+    assert len(holds(leaves[3:])) == 7
+    assert gate.calls.next_at == NOON + patience
+
+
+def test_a_newcomer_finds_room_though_there_is_a_backlog_where_the_rate_is_not_used_up() -> None:
+    gate = AGate(interval=TENTH)
+    gate.backlog.next_at = NOON + timedelta(hours=1)
+
+    assert gate.admit(1) == [Pass(NOON)]
+
+
+def test_while_a_backlog_comes_back_newcomers_still_find_the_rest_of_the_rate() -> None:
+    gate = AGate(interval=TENTH)
+    returning, newcomers = 9, 1  # each second, of the ten that the rate allows
+
+    found: list[Leave] = []
+    for _ in range(600):
+        found += gate.admit(newcomers, returning)
+        gate.clock.wait(timedelta(seconds=1))
+
+    assert len(passes(found)) == 600 * (returning + newcomers)
+    assert holds(found) == []
 
 
 def test_a_backlog_of_a_week_holds_for_a_week_and_not_for_ever() -> None:
@@ -141,7 +212,7 @@ def test_a_backlog_of_a_week_holds_for_a_week_and_not_for_ever() -> None:
 
     (leave,) = gate.admit(1)
 
-    assert leave == Hold(NOON + GATE_PATIENCE + DEADLINE_MAX, StatusReason.RATE_LIMITED)
+    assert leave == Hold(NOON + DEADLINE_MAX, StatusReason.RATE_LIMITED)
 
 
 def test_a_claimed_job_calls_again_in_turn_and_not_where_that_is_not_soon() -> None:
@@ -149,7 +220,8 @@ def test_a_claimed_job_calls_again_in_turn_and_not_where_that_is_not_soon() -> N
     gate.admit(10)
 
     assert asyncio.run(gate.gate.room()) == NOON + timedelta(seconds=1)
-    gate.calls.next_at = NOON + IN_PLACE_BUDGET
+    gate.calls.next_at = last = NOON + IN_PLACE_BUDGET - TENTH
+    assert asyncio.run(gate.gate.room()) == last
     assert asyncio.run(gate.gate.room()) is None
 
     assert gate.backlog.next_at is None  # it has a wait of its own, and takes nobody's turn
@@ -160,7 +232,7 @@ def test_where_the_table_cannot_be_asked_the_gate_stands_open_and_says_so(call: 
     gate = AGate(Trouble(call), interval=TENTH)
     gate.calls.next_at = NOON + timedelta(minutes=1) if call == "backlog.reserve" else None
 
-    admission = gate.ask(3)
+    admission = gate.ask([False] * 3)
 
     assert len(passes(admission.leaves)) == 3
     assert isinstance(admission.error, UnavailableError)
@@ -178,7 +250,7 @@ def test_a_circuit_that_cannot_be_read_counts_as_closed_and_the_rate_still_holds
 ) -> None:
     gate = AGate(Trouble("circuits.get", error), interval=TENTH)
 
-    admission = gate.ask(2)
+    admission = gate.ask([False] * 2)
 
     assert admission == Admission([Pass(NOON), Pass(NOON + TENTH)], admission.error)
     assert admission.error is error
@@ -271,7 +343,7 @@ def test_a_probe_that_is_refused_keeps_the_circuit_open_and_moves_the_next() -> 
     circuit = gate.circuits.circuit
     assert (circuit.version, circuit.changed_at) == (1, NOON)
     assert circuit.probe_at == gate.clock.at + PROBES_APART
-    assert until >= circuit.probe_at
+    assert until >= gate.clock.at + PROBES_APART
 
 
 def test_another_reason_opens_the_circuit_anew() -> None:

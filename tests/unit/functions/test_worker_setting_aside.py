@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from relay.domain.answer import Answer
-from relay.domain.backoff import GATE_PATIENCE, MESSAGE_WAIT_MAX, RELEASES_BY_MESSAGE
+from relay.domain.backoff import MESSAGE_WAIT_MAX, RELEASES_BY_MESSAGE
 from relay.domain.job import JobStatus, StatusReason
 from relay.domain.wheel import Hint, Purpose
 from tests.fakes.clock import NOON
@@ -54,6 +54,18 @@ def test_a_job_that_was_parked_is_woken_and_runs() -> None:
     assert worker.receives_most == RELEASES_BY_MESSAGE + 1
     calls = worker.mistral.called_at
     assert min(later - earlier for earlier, later in pairwise(calls)) >= timedelta(minutes=1)
+
+
+def test_after_a_wake_the_next_message_carries_twice_again() -> None:
+    worker = Worker(*[A_MINUTE] * (2 * RELEASES_BY_MESSAGE + 2), chat_answer())
+    worker.add()
+
+    worker.run_to_the_end()
+
+    assert worker.job.status is JobStatus.COMPLETED
+    assert worker.job.fence == 2 * RELEASES_BY_MESSAGE + 3
+    assert len(wakes(worker)) == 2
+    assert worker.receives_most == RELEASES_BY_MESSAGE + 1
 
 
 def test_a_long_wait_is_parked_at_once() -> None:
@@ -146,58 +158,6 @@ def test_an_outage_of_the_wheel_that_outlasts_the_lease_leaves_the_message() -> 
     outage.end()
     worker.run_to_the_end()
 
-    assert worker.job.status is JobStatus.COMPLETED
-
-
-def test_a_job_that_finds_no_room_is_held_by_its_message_and_nothing_is_written() -> None:
-    worker = Worker(interval=timedelta(seconds=1))
-    worker.calls.next_at = NOON + timedelta(seconds=30)
-    job = worker.add()
-
-    assert worker.run() == ["jobs-message-1"]
-
-    assert worker.jobs.all() == [job]
-    assert worker.wheel.all() == []
-    assert worker.comes_back_at == NOON + GATE_PATIENCE
-    assert worker.log.lines[-1]["outcome"] == "held"
-
-
-def test_a_job_that_finds_no_room_for_long_is_parked_and_says_why() -> None:
-    worker = Worker(interval=timedelta(seconds=1))
-    worker.calls.next_at = worker.backlog.next_at = NOON + timedelta(hours=1)
-    worker.add()
-
-    assert worker.run() == []
-
-    job = worker.job
-    assert (job.status, job.fence, job.attempts) == (JobStatus.QUEUED, 0, 0)
-    assert job.status_reason is StatusReason.RATE_LIMITED
-    assert job.ready_at == worker.wakes_at == NOON + timedelta(hours=1)
-
-
-def test_a_job_that_finds_no_room_for_the_third_time_is_parked_too() -> None:
-    worker = Worker(interval=timedelta(seconds=1))
-    worker.calls.next_at = NOON + timedelta(hours=1)
-    worker.add()
-
-    for _ in range(RELEASES_BY_MESSAGE + 1):
-        worker.run_next()
-
-    assert worker.job.status_reason is StatusReason.RATE_LIMITED
-    assert worker.queue.messages == []
-    assert len(wakes(worker)) == 1
-
-
-def test_an_outage_while_a_job_is_held_back_is_not_sat_out() -> None:
-    """It was, for up to a minute on the bill, though nothing had been claimed."""
-    worker = Worker(interval=timedelta(seconds=1), seam=Trouble("jobs.save", times=1))
-    worker.calls.next_at = worker.backlog.next_at = NOON + timedelta(hours=1)
-    worker.add()
-
-    assert worker.run() == ["jobs-message-1"]
-
-    assert worker.clock.at == NOON
-    worker.run_to_the_end()
     assert worker.job.status is JobStatus.COMPLETED
 
 

@@ -15,7 +15,7 @@ from tests.fakes.clock import NOON
 from tests.fakes.examples import a_job
 from tests.fakes.mistral import MistralCall, Script, chat_answer, refusal
 from tests.fakes.seam import QUIET, Seam
-from tests.fakes.trouble import Trouble
+from tests.fakes.trouble import Crash, Trouble
 from tests.unit.functions.worker_on_fakes import Rival, Worker
 
 LEASE = timedelta(seconds=60) + LEASE_MARGIN
@@ -106,6 +106,42 @@ def test_a_job_cancelled_and_deleted_in_mid_call_keeps_what_totals_are_made_of()
     assert worker.job.deleted_at is not None
     assert worker.job.usage == SPENT
     assert worker.contents.of(worker.job.id) == {}
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["not kept", "kept"])
+def test_the_answer_of_a_deleted_job_is_removed_though_its_worker_was_gone_first(
+    *, is_after: bool
+) -> None:
+    def cancel_and_delete() -> None:
+        cancel(worker)
+        delete(worker)
+        worker.contents.purge(worker.job)
+
+    worker = Worker(seam=Trouble("contents.put", Crash(), is_after=is_after, times=1))
+    job = worker.add()
+    worker.mistral.script = while_called(cancel_and_delete, chat_answer())
+    with pytest.raises(BaseExceptionGroup):
+        worker.run()
+    assert bool(worker.contents.of(job.id)) is is_after
+    tombstone = worker.job
+
+    worker.run_to_the_end()
+
+    assert worker.contents.of(job.id) == {}
+    assert worker.job == tombstone
+    assert len(worker.mistral.calls) == 1
+
+
+def test_an_outage_while_a_deleted_job_is_purged_leaves_the_message_for_another_try() -> None:
+    worker = Worker(seam=Trouble("contents.purge", times=1))
+    job = worker.add(a_job().cancelled(NOON).deleted(NOON))
+    worker.contents.put(job, result_key(1), chat_answer().body)
+
+    assert worker.run() == ["jobs-message-1"]
+    assert worker.run_next() == []
+
+    assert worker.contents.of(job.id) == {}
+    assert worker.next_at is None
 
 
 @pytest.mark.parametrize("call", ["jobs.find", "contents.discard"])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import override
 
-from functions.worker.gate import Gate
+from functions.worker.gate import BACKLOG_SHARE, Gate
 from functions.worker.handler import make_handler
 from functions.worker.run_job import RunJob
 from functions.worker.setting_aside import SetAside
@@ -99,7 +99,7 @@ class Worker:
         self.wheel = InMemoryWheel(seam)
         self.circuits = InMemoryCircuitStore(seam, stream=self.stream)
         self.calls = InMemoryRateBucket(seam, interval=interval)
-        self.backlog = InMemoryRateBucket(seam, interval=interval, name="backlog")
+        self.backlog = InMemoryRateBucket(seam, interval=interval / BACKLOG_SHARE, name="backlog")
         self.queue = InMemoryQueue(
             self.clock, seam, name="jobs", visibility_timeout=VISIBILITY_TIMEOUT
         )
@@ -131,7 +131,11 @@ class Worker:
             mistral=self.mistral,
             gate=self.gate,
             unclaimed=Unclaimed(
-                jobs=self.jobs, set_aside=set_aside, clock=self.clock, offload=offload
+                jobs=self.jobs,
+                contents=self.contents,
+                set_aside=set_aside,
+                clock=self.clock,
+                offload=offload,
             ),
             set_aside=set_aside,
             clock=self.clock,
@@ -146,8 +150,9 @@ class Worker:
         self.send(job)
         return job
 
-    def send(self, job: Job) -> None:
-        self.queue.send_text(json.dumps(job_message(job)), group=job.tenant_id)
+    def send(self, job: Job, *, comes_back: bool = False) -> None:
+        message = job_message(job, comes_back=comes_back)
+        self.queue.send_text(json.dumps(message), group=job.tenant_id)
 
     def run(self, remaining: timedelta = INVOCATION) -> list[str]:
         """Let one invocation work on what can be received; return the messages it wants back."""
@@ -190,7 +195,7 @@ class Worker:
                 continue
             sent_at = look(hint, Watched.job(job), at=now, is_queue_busy=False).send_at
             if sent_at is not None:
-                self.send(job)
+                self.send(job, comes_back=True)
 
     def _hints(self) -> list[Hint]:
         """Return the wake hints whose turn has not come yet, the earliest first."""

@@ -29,14 +29,12 @@ class DynamoDBCircuitStore:
     def save(self, before: Circuit, after: Circuit) -> None:
         """Write the whole row: nobody else's attributes stand in it."""
         old, new = to_row(before), to_row(after)
-        is_unchanged = Condition(
-            "version = :version AND probe_at = :probe_at",
-            {":version": old["version"], ":probe_at": old.get("probe_at", {})},
-        )
-        if before.version == 0:
-            is_unchanged = IS_NEW
-        elif before.probe_at is None:
+        is_unchanged = IS_NEW
+        if before.version and before.probe_at is None:
             text = "version = :version AND attribute_not_exists(probe_at)"
             is_unchanged = Condition(text, {":version": old["version"]})
+        elif before.version:
+            values = {":version": old["version"], ":probe_at": old["probe_at"]}
+            is_unchanged = Condition("version = :version AND probe_at = :probe_at", values)
         if put_row(self._client, self._table, new, is_unchanged) not in (None, new):
             raise LostRaceError("the circuit has changed")  # else our own write, unheard

@@ -4,6 +4,7 @@ Source: the generic cell rate algorithm, a token bucket that keeps a time instea
 ITU-T I.371, annex A.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,13 @@ from relay.aws.circuit_row import PREFIX
 from relay.aws.errors import aws_errors_translated, row_before
 from relay.aws.values import from_item, to_item
 from relay.domain.errors import UnavailableError
-from relay.domain.moments import from_milliseconds, to_milliseconds
+from relay.domain.moments import from_milliseconds, moments_between, to_milliseconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_TRIES = 4
-"""Another sandbox can turn an idle bucket busy between two tries, and time a busy one idle."""
+_TRIES = 8
+"""Each refusal means that another sandbox got its moments meanwhile, so that fewer are left."""
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -40,23 +41,30 @@ class DynamoDBRateBucket:
         """How far apart the moments lie."""
         return self._interval
 
-    def reserve(self, count: int, *, at: datetime, within: timedelta) -> datetime | None:
+    def reserve(self, most: int, *, at: datetime, before: datetime) -> Sequence[datetime]:
         """Try what held last time, and what the refusal shows if that does not hold now."""
+        count = self._fitting(most, at, before)
         for _ in range(_TRIES):
+            if not count:
+                return []
             try:
                 end = (
-                    self._reserve_busy(count, at, within)
+                    self._reserve_busy(count, at, before)
                     if self._seems_busy
-                    else (self._reserve_idle(count, at))
+                    else self._reserve_idle(count, at)
                 )
-                return end - count * self._interval
+                return [end - left * self._interval for left in range(count, 0, -1)]
             except ClientError as error:
                 row = row_before(error)
-                next_at = from_milliseconds(from_item(row)["next_at"]) if row else None
-                self._seems_busy = next_at is not None and next_at >= at
-                if next_at is not None and next_at > at + within:
-                    return None
+                next_at = from_milliseconds(from_item(row)["next_at"]) if row else at
+                self._seems_busy = row is not None and next_at >= at
+                count = self._fitting(most, max(next_at, at), before)
         raise UnavailableError("the bucket changes too fast")
+
+    def _fitting(self, most: int, first: datetime, before: datetime) -> int:
+        if not self._interval:  # any number fits into one moment
+            return most if first < before else 0
+        return min(most, moments_between(first, before, self._interval))
 
     def _reserve_idle(self, count: int, at: datetime) -> datetime:
         return self._reserve(
@@ -65,12 +73,12 @@ class DynamoDBRateBucket:
             {":at": at, ":end": at + count * self._interval},
         )
 
-    def _reserve_busy(self, count: int, at: datetime, within: timedelta) -> datetime:
+    def _reserve_busy(self, count: int, at: datetime, before: datetime) -> datetime:
         cost = (count * self._interval) // _MILLISECOND
         return self._reserve(
             "SET next_at = next_at + :cost",
-            "next_at >= :at AND next_at <= :latest",
-            {":at": at, ":latest": at + within, ":cost": cost},
+            "next_at >= :at AND next_at < :latest",
+            {":at": at, ":latest": before - (count - 1) * self._interval, ":cost": cost},
         )
 
     def _reserve(

@@ -24,7 +24,7 @@ from relay.ports import Page
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-PAGE_ROWS = 400
+PAGE_ROWS = 100
 """Hints to a page: what a sweep reads, acts on and notes at once."""
 
 
@@ -37,7 +37,7 @@ class DynamoDBWheel:
 
     def put(self, hints: Sequence[Hint]) -> None:
         """Write rows, many at once; a single one, as most are, by the cheaper call."""
-        rows = [hint_row(hint) for hint in dict.fromkeys(hints)]
+        rows = [hint_row(hint) for hint in hints]
         if len(rows) == 1:
             with aws_errors_translated():
                 self._client.put_item(TableName=self._table, Item=rows[0])

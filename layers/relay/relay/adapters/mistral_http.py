@@ -48,6 +48,11 @@ class HttpMistral:
         try:
             async with asyncio.timeout(time_limit.total_seconds()):
                 answer = await _exchange(self._clients[index], path, body, key)
+                if answer.status == HTTPStatus.UNAUTHORIZED:
+                    replaced = await self._key_replacing(key)
+                    if replaced is not None:
+                        answer = await _exchange(self._clients[index], path, body, replaced)
+                return answer
         except TimeoutError as error:
             raise MistralCallError(ErrorCode.TIMEOUT, "no answer in time") from error
         except httpx.TransportError as error:
@@ -57,9 +62,15 @@ class HttpMistral:
             raise MistralCallError(ErrorCode.INVALID_RESPONSE, "not decodable") from error
         finally:
             self._in_flight[index] -= 1
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            self._key.forget()  # it may have been replaced, and whoever probes should try the new
-        return answer
+
+    async def _key_replacing(self, refused: str) -> str | None:
+        """Return the key that took the place of one that is refused, ``None`` if none did.
+
+        A key is kept for minutes, so that each sandbox meets its replacement with a refusal.
+        """
+        self._key.forget()
+        key: str = await self._offload(self._key.text)
+        return key if key != refused and _HEADER_SAFE.fullmatch(key) else None
 
     def _free_client(self) -> int:
         """Return a client with room, a new one where there is none."""

@@ -15,8 +15,12 @@ GATE_PATIENCE = timedelta(seconds=3)
 """How long a batch may wait in its invocation for leave to call. Beyond that, waiting is cheaper
 by message: ten jobs wait in one invocation, and yet each second of it costs as much as a receipt.
 """
+UNWRITTEN_HOLD_MAX = timedelta(minutes=1)
+"""The longest wait for leave to call that stands on no row. Whoever looks at the row in a longer
+one must see that it waits, and is not lost.
+"""
 RELEASES_BY_MESSAGE = 2
-"""How often a waiting row may be carried by its message. After that the wheel brings it back."""
+"""How often one message may carry a waiting row. After that the wheel sends another."""
 MESSAGE_WAIT_MAX = timedelta(minutes=15)
 """The longest wait that a message carries: SQS hides 120,000 in all, and each receipt is paid."""
 
@@ -46,9 +50,9 @@ def full_jitter(attempt: int, *, cap: timedelta, chance: float) -> timedelta:
     return _cut(bound * chance)
 
 
-def is_for_the_message(wait: timedelta, *, release: int) -> bool:
-    """Tell whether a row's 1st, 2nd … wait is short enough for its message to carry."""
-    return release <= RELEASES_BY_MESSAGE and wait <= MESSAGE_WAIT_MAX
+def is_for_the_message(wait: timedelta, *, receives: int) -> bool:
+    """Tell whether a message that was received so often may carry a row through a wait."""
+    return receives <= RELEASES_BY_MESSAGE and wait <= MESSAGE_WAIT_MAX
 
 
 def webhook_wait(failures: int, *, chance: float) -> timedelta | None:

@@ -13,6 +13,7 @@ MODEL_CHARACTERS_MAX = 256
 """A name goes into the job's row and its events, so it cannot be of any length."""
 TOOLS_KEPT_UPSTREAM = ("document_library", "connector")
 _NOT_FROM_THERE = "names something kept at Mistral, which tenants cannot do yet; send its content"
+_NO_STREAM = "must be left out: answers are kept whole, streams are not there yet"
 _WITH_MESSAGES = frozenset({Endpoint.CHAT_COMPLETIONS, Endpoint.AGENTS_COMPLETIONS})
 
 
@@ -28,12 +29,20 @@ def check_body(endpoint: Endpoint, body: Mapping[str, Any]) -> list[FieldError]:
     """Return everything in the body that cannot be right."""
     facts = FACTS[endpoint]
     errors = [
-        FieldError(f"#/body/{name}", f"is required by {endpoint}")
+        FieldError(
+            f"#/body/{name}",
+            "must not be empty" if name in body else f"is required by {endpoint}",
+        )
         for name in facts.required
         if not body.get(name)
     ]
     if "stream" in body:
-        errors.append(FieldError("#/body/stream", "belongs to the job, beside body, not in it"))
+        errors.append(
+            FieldError(
+                "#/body/stream",
+                "must be left out: answers are kept whole, streams are not there yet",
+            )
+        )
     if body.get("model") is not None and not _is_name(body["model"]):
         errors.append(FieldError("#/body/model", "must be the name of a model"))
     if endpoint in _WITH_MESSAGES:

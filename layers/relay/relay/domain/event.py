@@ -13,7 +13,7 @@ from relay.domain.circuit import Circuit
 from relay.domain.ids import EventId, TenantId, derived_ulid
 from relay.domain.job import Job, JobStatus, Submission
 from relay.domain.job_view import submission_view, thin_view
-from relay.domain.moments import to_iso
+from relay.domain.moments import to_iso, to_milliseconds
 from relay.domain.money import Money
 from relay.domain.usage import Usage
 
@@ -65,6 +65,7 @@ def event_of(before: Job | None, after: Job) -> Event | None:
     kind = _type_of(before, after)
     if kind is None:
         return None
+    after = job_as_of(after, kind, after.version)
     return Event(
         id=_event_id(after.changed_at, after.id, str(after.version), kind),
         type=kind,
@@ -121,7 +122,8 @@ def submission_rejected(
 ) -> Event:
     """Return the event that tells a producer what became of a message that is no job.
 
-    ``at`` is when the message was sent, so that however often it is refused this is one event.
+    ``at`` is when the message was sent, so that however often it is received this is one event,
+    and one that is redriven and refused again is the next of the same resource.
     """
     message_id = submission.message_id or ""
     return Event(
@@ -130,7 +132,7 @@ def submission_rejected(
         tenant_id=tenant_id,
         resource_id=message_id,
         occurred_at=at,
-        sequence=1,
+        sequence=to_milliseconds(at),
         purge_at=purge_at,
         data={
             "id": message_id,

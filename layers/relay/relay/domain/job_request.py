@@ -1,7 +1,7 @@
 """A submission as it comes from outside, checked once: by the API and by the submissions queue.
 
-The only part of the domain that uses pydantic, which is slow to import: functions that take no
-submissions must not import this module.
+Pydantic, which is slow to import, is used here and in ``account_request`` only: functions that
+take no requests from outside must import neither.
 """
 
 import json
@@ -18,7 +18,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from relay.domain.body_rules import MODEL_CHARACTERS_MAX, FieldError, check_body, with_defaults
 from relay.domain.egress import BlockedTargetError, EgressPolicy, check_url
@@ -33,12 +33,20 @@ from relay.domain.job import (
     Callback,
 )
 from relay.domain.moments import cut_to_milliseconds
+from relay.domain.request_errors import field_error
 
 METADATA_ENTRIES_MAX = 16
 METADATA_KEY_CHARACTERS_MAX = 64
 METADATA_VALUE_CHARACTERS_MAX = 512
 URL_CHARACTERS_MAX = 2048
 FALLBACK_MODELS_MAX = 5
+_PLANNED = {
+    "lane": "the batch lane is",
+    "stream": "streams are",
+    "on_tool_calls": "pausing for tool outputs is",
+    "endpoint": "conversations and audio are",
+}
+"""By field, what it will take and does not take yet."""
 
 
 class InvalidSubmissionError(ValueError):
@@ -71,7 +79,9 @@ class BodyDefaults:
         )
 
 
-class _Closed(BaseModel):
+class Closed(BaseModel):
+    """A request that takes nothing but its own fields, and no value of another type."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
@@ -82,7 +92,7 @@ type Url = Annotated[
 ]
 
 
-class CallbackRequest(_Closed):
+class CallbackRequest(Closed):
     """Where the end of this job is told, with more say than ``callback_url``."""
 
     url: Url
@@ -92,14 +102,14 @@ class CallbackRequest(_Closed):
     )
 
 
-type _MetadataKey = Annotated[
+type MetadataKey = Annotated[
     str, StringConstraints(min_length=1, max_length=METADATA_KEY_CHARACTERS_MAX)
 ]
-type _ModelName = Annotated[str, StringConstraints(min_length=1, max_length=MODEL_CHARACTERS_MAX)]
-type _MetadataValue = Annotated[str, StringConstraints(max_length=METADATA_VALUE_CHARACTERS_MAX)]
+type ModelName = Annotated[str, StringConstraints(min_length=1, max_length=MODEL_CHARACTERS_MAX)]
+type MetadataValue = Annotated[str, StringConstraints(max_length=METADATA_VALUE_CHARACTERS_MAX)]
 
 
-class JobRequest(_Closed):
+class JobRequest(Closed):
     """One call to Mistral, to be made durably."""
 
     body: dict[str, Any] = Field(
@@ -114,7 +124,7 @@ class JobRequest(_Closed):
     )
     callback_url: Url | None = Field(None, description="Told of the job's end, signed.")
     callback: CallbackRequest | None = Field(None, description="The same, with more say.")
-    metadata: dict[_MetadataKey, _MetadataValue] = Field(
+    metadata: dict[MetadataKey, MetadataValue] = Field(
         default_factory=dict,
         max_length=METADATA_ENTRIES_MAX,
         description="Kept with the job and sent along with its events.",
@@ -131,7 +141,7 @@ class JobRequest(_Closed):
         le=int(TIMEOUT_MAX.total_seconds()),
         description="How long one attempt may take.",
     )
-    fallback_models: list[_ModelName] = Field(
+    fallback_models: list[ModelName] = Field(
         default_factory=list,
         max_length=FALLBACK_MODELS_MAX,
         description="Models to try in turn after a failed attempt, then the first again.",
@@ -174,7 +184,7 @@ def check_submission(
         UnreadableSubmissionError: it is not JSON.
         InvalidSubmissionError: it is JSON, but cannot be right.
     """
-    request = _parse(raw)
+    request = read_request(JobRequest, raw)
     errors = check_body(request.endpoint, request.body)
     errors += _check_deadline(request.deadline, at) + _check_callback(request, policy)
     if request.fallback_models and not FACTS[request.endpoint].takes_model:
@@ -199,28 +209,22 @@ def check_submission(
     )
 
 
-def _parse(raw: bytes) -> JobRequest:
+def read_request[Request: BaseModel](model: type[Request], raw: bytes) -> Request:
+    """Read a request's body.
+
+    Raises:
+        UnreadableSubmissionError: it is not JSON.
+        InvalidSubmissionError: it is JSON, but not what the model takes.
+    """
     try:
-        return JobRequest.model_validate_json(raw)
+        return model.model_validate_json(raw)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False, include_context=False)
+        details = error.errors(include_url=False, include_input=False)
         if details[0]["type"] == "json_invalid":
             raise UnreadableSubmissionError(details[0]["msg"]) from error
         raise InvalidSubmissionError(
-            [FieldError(_pointer(detail["loc"]), _message(detail)) for detail in details]
+            [field_error(detail, model.model_fields, _PLANNED) for detail in details]
         ) from error
-
-
-def _message(detail: ErrorDetails) -> str:
-    if detail["type"] == "extra_forbidden":
-        return "is not a field that this version takes"
-    return detail["msg"]
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    """Return a JSON pointer as a URI fragment. Source: RFC 6901, section 6."""
-    names = [str(part).replace("~", "~0").replace("/", "~1") for part in location]
-    return "#" + "".join(f"/{name}" for name in names if name != "[key]")
 
 
 def _to_json(body: dict[str, Any]) -> bytes:

@@ -16,10 +16,11 @@ class UnreadableMessageError(ValueError):
 
 
 class JobMessage(NamedTuple):
-    """Which job is to be run."""
+    """Which job is to be run. ``comes_back``: it has waited before, and the wheel sent this."""
 
     tenant_id: TenantId
     job_id: JobId
+    comes_back: bool = False
 
 
 class DeliveryMessage(NamedTuple):
@@ -29,9 +30,10 @@ class DeliveryMessage(NamedTuple):
     delivery_id: DeliveryId
 
 
-def job_message(job: Job) -> dict[str, str]:
+def job_message(job: Job, *, comes_back: bool = False) -> dict[str, str]:
     """Return the message that makes the worker look at a job."""
-    return {"schema": SCHEMA, "tenant_id": job.tenant_id, "job_id": job.id}
+    message = {"schema": SCHEMA, "tenant_id": job.tenant_id, "job_id": job.id}
+    return message | ({"comes_back": "true"} if comes_back else {})
 
 
 def delivery_message(delivery: Delivery) -> dict[str, str]:
@@ -42,7 +44,9 @@ def delivery_message(delivery: Delivery) -> dict[str, str]:
 def read_job_message(body: str) -> JobMessage:
     """Read what ``job_message`` wrote."""
     fields = _fields(body, ("tenant_id", "job_id"))
-    return JobMessage(TenantId(fields["tenant_id"]), JobId(fields["job_id"]))
+    return JobMessage(
+        TenantId(fields["tenant_id"]), JobId(fields["job_id"]), "comes_back" in fields
+    )
 
 
 def read_delivery_message(body: str) -> DeliveryMessage:

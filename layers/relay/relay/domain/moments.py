@@ -50,3 +50,8 @@ def to_seconds(moment: datetime) -> int:
 def from_seconds(seconds: int) -> datetime:
     """Read what ``to_seconds`` wrote."""
     return from_milliseconds(seconds * _SECOND_MILLISECONDS)
+
+
+def moments_between(start: datetime, end: datetime, interval: timedelta) -> int:
+    """Return how many moments, an interval apart and the first at the start, lie before the end."""
+    return max(0, -((start - end) // interval))

@@ -28,6 +28,8 @@ BUSY_PATIENCE = timedelta(hours=1)
 """How long a message is taken to be waiting, not lost, while its queue is long."""
 PUBLISHING_TIME = timedelta(minutes=2)
 """How long the publisher may take before an end that is untold is told anew."""
+TOLD_AGAIN_APART = timedelta(hours=1)
+"""After the first time. What was not told may be on its way, behind others that wait as well."""
 _MINUTE = timedelta(minutes=1)
 _MINUTE_MILLISECONDS = 60_000
 _DOUBLINGS_MAX = 10  # beyond any cap, and small enough for a duration to hold
@@ -168,7 +170,7 @@ def look(hint: Hint, row: Watched, *, at: datetime, is_queue_busy: bool) -> Look
 
 
 def look_later(hint: Hint, at: datetime) -> Hint:
-    """Return the next hint of a watch whose row says nothing, as with one that cannot be read."""
+    """Return the hint that takes this one's place where a look came to nothing."""
     return _next(hint, _backed_off(hint, at), at, looks=hint.looks + 1)
 
 

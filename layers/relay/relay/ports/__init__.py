@@ -4,6 +4,7 @@ Each port has a real adapter and a fake, and both pass the same contract suite i
 ``tests/contracts``.
 """
 
+from relay.ports.accounts import KeyStore, SenderStore, TenantStore
 from relay.ports.machine import Clock, Dice, Offload
 from relay.ports.outside import (
     Change,
@@ -23,8 +24,6 @@ from relay.ports.stores import (
     Found,
     IdempotencyStore,
     JobStore,
-    KeyStore,
-    SenderStore,
 )
 from relay.ports.wheel import Page, Wheel
 
@@ -52,6 +51,7 @@ __all__ = [
     "Secret",
     "SenderStore",
     "Sending",
+    "TenantStore",
     "Visibility",
     "WebhookSender",
     "Wheel",

@@ -34,11 +34,10 @@ class RateBucket(Protocol):
         """How far apart the moments lie."""
         ...
 
-    def reserve(self, count: int, *, at: datetime, within: timedelta) -> datetime | None:
-        """Take ``count`` moments, ``interval`` apart, and return the first.
+    def reserve(self, most: int, *, at: datetime, before: datetime) -> Sequence[datetime]:
+        """Take up to ``most`` moments, ``interval`` apart, and return them, the first first.
 
-        In one conditional write. ``None`` where the first would lie more than ``within`` ahead;
-        then none is taken.
+        None lies before ``at``, and all lie before ``before``. Taken in one conditional write.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Where jobs, content, events, deliveries and keys are kept.
+"""Where jobs, content, events, deliveries and idempotency keys are kept.
 
 Each method may raise ``UnavailableError``; then the act may or may not have been done, and doing
 it again must be safe. Other errors are named where they can occur.
@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from relay.domain.api_key import ApiKey
 from relay.domain.content import Content
 from relay.domain.delivery import Delivery
 from relay.domain.event import Event
 from relay.domain.idempotency import Reservation
 from relay.domain.ids import DeliveryId, EventId, JobId, TenantId
 from relay.domain.job import Job
-from relay.domain.sender import Sender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +124,7 @@ class EventStore(Protocol):
     """Events, kept once they are on the bus; or inserted before, as their own outbox."""
 
     def put(self, events: Sequence[Event]) -> None:
-        """Keep events; one that is kept already stays as it is, since ids are derived."""
+        """Keep events that are on the bus. One that is kept already is the same, by its id."""
         ...
 
     def insert(self, event: Event) -> None:
@@ -185,46 +183,6 @@ class DeliveryStore(Protocol):
 
         Raises:
             LostLeaseError: it is not; nothing was written.
-        """
-        ...
-
-
-class KeyStore(Protocol):
-    """API keys by their hash."""
-
-    def create(self, key: ApiKey) -> None:
-        """Keep a new key.
-
-        Raises:
-            AlreadyExistsError: a key of this hash is there.
-        """
-        ...
-
-    def get(self, key_hash: str) -> ApiKey:
-        """Return a key.
-
-        Raises:
-            NotFoundError: there is none of this hash.
-        """
-        ...
-
-
-class SenderStore(Protocol):
-    """AWS identities that may submit by the queue, and for whom."""
-
-    def create(self, sender: Sender) -> None:
-        """Keep a new sender.
-
-        Raises:
-            AlreadyExistsError: this identity is mapped already.
-        """
-        ...
-
-    def get(self, identity: str) -> Sender:
-        """Return a sender.
-
-        Raises:
-            NotFoundError: nobody is mapped to this identity.
         """
         ...
 
