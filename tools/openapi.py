@@ -13,7 +13,8 @@ from typing import Any, NotRequired, TypedDict
 from pydantic import TypeAdapter
 
 from functions.api.http import WAIT_MAX
-from functions.api.routes import ROUTES, Route
+from functions.api.route import Route
+from functions.api.routes import ROUTES
 from relay import __version__
 from relay.domain.idempotency import KEY_CHARACTERS_MAX
 

@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from functions.api.http import Request, Response
 from functions.api.problems import MEDIA_TYPE, Problem
-from functions.api.routes import ROUTES, Route
+from functions.api.route import Route
+from functions.api.routes import ROUTES
 from functions.api.services import Services
 from relay.domain.errors import UnavailableError
+from relay.domain.event import OPERATOR
 from relay.telemetry import Fact, WideLog, in_milliseconds
 
 _BY_KEY = {route.key: route for route in ROUTES}
@@ -66,6 +68,12 @@ def _answer(request: Request, services: Services) -> Response:
             "missing_scope",
             f"This key lacks the scope {route.scope}. Use one that has it.",
         )
+    if route.is_operators and request.caller().tenant_id != OPERATOR:
+        raise Problem.of(
+            HTTPStatus.FORBIDDEN,
+            "operator_only",
+            "Only the operator's admin keys may do this.",
+        )
     return route.act(request, services)
 
 
@@ -105,5 +113,6 @@ def _refusal(problem: Problem, request: Request) -> Response:
 
 def _job_id(response: Response) -> str | None:
     body = response.body
-    identifier = body.get("id") if isinstance(body, dict) else None
+    is_job = isinstance(body, dict) and body.get("object") == "job"
+    identifier = body.get("id") if is_job else None
     return identifier if isinstance(identifier, str) else None

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
-from http import HTTPStatus
 from itertools import islice
 from typing import Any, Literal, TypedDict
 
 from functions.api.http import QueryParameter, Request, Response
-from functions.api.problems import Problem
+from functions.api.pages import PAGE_PARAMETERS, limit_of, unlistable
 from functions.api.services import Services
 from relay.domain.body_rules import FieldError
 from relay.domain.endpoints import Endpoint
@@ -19,7 +18,6 @@ from relay.domain.job import Job, JobStatus
 from relay.domain.job_list import (
     EXAMINED_MAX,
     LIMIT_DEFAULT,
-    LIMIT_MAX,
     JobFilter,
     Lane,
     cursor_after,
@@ -48,12 +46,7 @@ PARAMETERS = {
     "message_id": QueryParameter("Only the job that this message of a producer became"),
     "created_after": QueryParameter("Only jobs made at or after this moment", _MOMENT),
     "created_before": QueryParameter("Only jobs made before this moment", _MOMENT),
-    "limit": QueryParameter(
-        "How many jobs to return at most",
-        {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
-    ),
-    "cursor": QueryParameter("Where to go on: next_cursor of the page before"),
-}
+} | PAGE_PARAMETERS
 
 
 class JobListView(TypedDict):
@@ -131,18 +124,13 @@ class _Asked:
             batch_id=request.query("batch_id") or None,
         )
         self.message_id = request.query("message_id")
-        self.limit = self._read("limit", _limit, LIMIT_DEFAULT)
+        self.limit = self._read("limit", limit_of, LIMIT_DEFAULT)
         cursor = self._read("cursor", read_cursor, None)
         created_before = self._read("created_before", _first_id, None)
         self.before = min((it for it in (cursor, created_before) if it), default=None)
         self.since = self._read("created_after", _first_id, None)
         if self._errors:
-            raise Problem(
-                status=HTTPStatus.UNPROCESSABLE_ENTITY,
-                code="invalid_request",
-                detail="The list cannot be made. Correct the parameters that errors names.",
-                errors=self._errors,
-            )
+            raise unlistable(self._errors)
 
     def includes(self, job: Job) -> bool:
         """Tell whether a job that was found by itself would be in the list."""
@@ -172,13 +160,6 @@ def _one_of[Word: StrEnum](words: type[Word], text: str) -> Word:
         return words(text)
     except ValueError as error:
         raise ValueError(f"must be one of {', '.join(words)}") from error
-
-
-def _limit(text: str) -> int:
-    is_number = len(text) <= len(str(LIMIT_MAX)) and text.isascii() and text.isdigit()
-    if not (is_number and 1 <= int(text) <= LIMIT_MAX):
-        raise ValueError(f"must be a whole number from 1 to {LIMIT_MAX}")
-    return int(text)
 
 
 def _first_id(text: str) -> str:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from functions.api.handler import make_handler
-from functions.api.services import Services
+from functions.api.services import Accounts, Services
 from relay import bootstrap
 from relay.config import ApiSettings
 from relay.domain.job_request import BodyDefaults
@@ -30,6 +30,12 @@ handle = make_handler(
             clock=bootstrap.clock(),
             dice=bootstrap.dice(),
             retention=timedelta(days=_settings.retention_days),
+        ),
+        accounts=Accounts(
+            keys=bootstrap.key_store(_table),
+            tenants=bootstrap.tenant_store(_table),
+            senders=bootstrap.sender_store(_table),
+            dice=bootstrap.dice(),
         ),
         webhook_master_secret=bootstrap.secret(_settings.webhook_master_secret_arn),
         clock=bootstrap.clock(),

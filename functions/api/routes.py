@@ -1,51 +1,20 @@
 """Every route of the API, once: the handler dispatches by it, the description is made from it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from functions.api.account_routes import ACCOUNT_ROUTES
 from functions.api.cancel_job import cancel_job
 from functions.api.delete_job import delete_job
 from functions.api.get_about import HealthView, get_description, get_health
 from functions.api.get_job import get_job
 from functions.api.get_webhook_secret import WebhookSecretView, get_webhook_secret
-from functions.api.http import QueryParameter, Request, Response
 from functions.api.list_jobs import PARAMETERS, JobListView, list_jobs
-from functions.api.services import Services
+from functions.api.route import OF_ANY_KEY, Route
 from functions.api.submit_job import rerun_job, submit_job
 from relay.domain.api_key import Scope
 from relay.domain.job_request import JobRequest
 from relay.domain.job_view import JobView
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """A route: what it needs, what it does, and what its description says."""
-
-    method: str
-    path: str
-    act: Callable[[Request, Services], Response]
-    scope: Scope | None
-    """What the key must allow; ``None`` where no key is needed."""
-    summary: str
-    answer: Any
-    statuses: Mapping[HTTPStatus, str]
-    problems: tuple[HTTPStatus, ...] = ()
-    body: Any = None
-    takes_wait: bool = False
-    takes_key: bool = False
-    """Whether ``Idempotency-Key`` may come along."""
-    parameters: Mapping[str, QueryParameter] = field(default_factory=dict)
-    """Query parameters by name."""
-
-    @property
-    def key(self) -> str:
-        """The gateway's name for the route."""
-        return f"{self.method} {self.path}"
-
-
-_OF_ANY_KEY = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.SERVICE_UNAVAILABLE)
 
 ROUTES = (
     Route(
@@ -62,7 +31,7 @@ ROUTES = (
         },
         problems=(
             HTTPStatus.BAD_REQUEST,
-            *_OF_ANY_KEY,
+            *OF_ANY_KEY,
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -80,7 +49,7 @@ ROUTES = (
         summary="List jobs, the newest first",
         answer=JobListView,
         statuses={HTTPStatus.OK: "A page of jobs, without their results"},
-        problems=(*_OF_ANY_KEY, HTTPStatus.UNPROCESSABLE_ENTITY),
+        problems=(*OF_ANY_KEY, HTTPStatus.UNPROCESSABLE_ENTITY),
         parameters=PARAMETERS,
     ),
     Route(
@@ -91,7 +60,7 @@ ROUTES = (
         summary="Read a job",
         answer=JobView,
         statuses={HTTPStatus.OK: "The job"},
-        problems=(*_OF_ANY_KEY, HTTPStatus.NOT_FOUND),
+        problems=(*OF_ANY_KEY, HTTPStatus.NOT_FOUND),
         takes_wait=True,
     ),
     Route(
@@ -102,7 +71,7 @@ ROUTES = (
         summary="Delete a job's content for good",
         answer=None,
         statuses={HTTPStatus.NO_CONTENT: "The content is gone"},
-        problems=(*_OF_ANY_KEY, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+        problems=(*OF_ANY_KEY, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
     ),
     Route(
         method="POST",
@@ -113,7 +82,7 @@ ROUTES = (
         answer=JobView,
         statuses={HTTPStatus.OK: "The cancelled job"},
         problems=(
-            *_OF_ANY_KEY,
+            *OF_ANY_KEY,
             HTTPStatus.NOT_FOUND,
             HTTPStatus.CONFLICT,
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -132,7 +101,7 @@ ROUTES = (
             HTTPStatus.OK: "The new job has ended, while you waited or before under the same key",
         },
         problems=(
-            *_OF_ANY_KEY,
+            *OF_ANY_KEY,
             HTTPStatus.NOT_FOUND,
             HTTPStatus.CONFLICT,
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -148,8 +117,9 @@ ROUTES = (
         summary="Read the secret that signs what is posted to callback URLs",
         answer=WebhookSecretView,
         statuses={HTTPStatus.OK: "The secret"},
-        problems=_OF_ANY_KEY,
+        problems=OF_ANY_KEY,
     ),
+    *ACCOUNT_ROUTES,
     Route(
         method="GET",
         path="/v1/health",

@@ -5,8 +5,28 @@ from dataclasses import dataclass
 from functions.api.http import Request
 from relay.domain.egress import EgressPolicy
 from relay.domain.job_request import BodyDefaults
-from relay.ports import Clock, ContentStore, IdempotencyStore, JobStore, Secret
+from relay.ports import (
+    Clock,
+    ContentStore,
+    Dice,
+    IdempotencyStore,
+    JobStore,
+    KeyStore,
+    Secret,
+    SenderStore,
+    TenantStore,
+)
 from relay.use_cases.submit_job import SubmitJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accounts:
+    """Who may use the deployment, and what new ids and keys are made from."""
+
+    keys: KeyStore
+    tenants: TenantStore
+    senders: SenderStore
+    dice: Dice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +37,7 @@ class Services:
     contents: ContentStore
     idempotency: IdempotencyStore
     submit: SubmitJob
+    accounts: Accounts
     webhook_master_secret: Secret
     clock: Clock
     body_defaults: BodyDefaults

@@ -25,7 +25,7 @@ def make_handler(keys: KeyStore, log: WideLog) -> Callable[[Mapping[str, Any], o
         is kept for a minute, so an outage raises instead: the gateway answers 500 and asks again.
         """
         caller = _caller(keys, event.get("headers") or {})
-        outcome = "known" if caller else "unknown"
+        outcome = "known" if caller else "unknown"  # or revoked, which is as good as unknown
         facts = {"tenant_id": caller.get("tenant_id"), "key_id": caller.get("key_id")}
         log.line("key.checked", {"outcome": outcome, **facts})
         return {"isAuthorized": True, "context": caller}
@@ -40,6 +40,8 @@ def _caller(keys: KeyStore, headers: Mapping[str, str]) -> dict[str, str]:
     try:
         found = keys.get(hash_of(key.strip()))
     except NotFoundError:
+        return {}
+    if found.revoked_at is not None:
         return {}
     return {
         "tenant_id": found.tenant_id,

@@ -38,6 +38,33 @@ class SenderStoreContract:
 
         assert senders.get(SENDER.id) == SENDER
 
+    def test_senders_are_listed_the_greatest_identity_first(self, senders: SenderStore) -> None:
+        all_of_them = [replace(SENDER, id=f"AROA{number}") for number in range(5)]
+        for sender in all_of_them:
+            senders.create(sender)
+
+        first = senders.page(before=None, limit=2)
+        rest = senders.page(before=first[-1].id, limit=9)
+
+        assert [*first, *rest] == list(reversed(all_of_them))
+
+    def test_a_sender_that_was_removed_is_nobody_and_may_be_mapped_anew(
+        self, senders: SenderStore
+    ) -> None:
+        senders.create(SENDER)
+        senders.remove(SENDER.id)
+        with pytest.raises(NotFoundError):
+            senders.get(SENDER.id)
+
+        senders.create(replace(SENDER, tenant_id=OTHER_TENANT))
+
+        assert senders.get(SENDER.id).tenant_id == OTHER_TENANT
+
+    def test_a_sender_that_is_not_there_is_removed_all_the_same(self, senders: SenderStore) -> None:
+        senders.remove(SENDER.id)
+
+        assert list(senders.page(before=None, limit=9)) == []
+
 
 class TestInMemorySenderStore(SenderStoreContract):
     @pytest.fixture

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from functions.api.handler import make_handler as make_api
-from functions.api.services import Services
+from functions.api.services import Accounts, Services
 from functions.authorizer.handler import make_handler as make_authorizer
 from functions.deliverer.deliver import Deliver
 from functions.deliverer.handler import make_handler as make_deliverer
@@ -24,7 +24,7 @@ from functions.publisher.publish_changes import PublishChanges
 from functions.sweeper.handler import make_handler as make_sweeper
 from functions.sweeper.looks import LookAtRows
 from functions.sweeper.sweep import Sweep
-from functions.worker.gate import Gate
+from functions.worker.gate import BACKLOG_SHARE, Gate
 from functions.worker.handler import make_handler as make_worker
 from functions.worker.run_job import RunJob
 from functions.worker.setting_aside import SetAside
@@ -49,6 +49,7 @@ from tests.fakes.queue import InMemoryQueue
 from tests.fakes.seam import QUIET, Seam
 from tests.fakes.secret import FakeSecret
 from tests.fakes.senders import InMemorySenderStore
+from tests.fakes.tenants import InMemoryTenantStore
 from tests.fakes.wheel import InMemoryWheel
 from tests.flows.gateway import Gateway
 
@@ -56,6 +57,7 @@ API_URL = "https://relay.example.com"
 MASTER_SECRET = "canary-master-secret"
 REQUEST_BYTES_MAX = 4 * 1024 * 1024
 RETENTION = timedelta(days=30)
+_MILLISECOND = timedelta(milliseconds=1)
 
 # As the template has them; a test holds the two together.
 VISIBILITY_TIMEOUTS = {
@@ -64,7 +66,7 @@ VISIBILITY_TIMEOUTS = {
     "events": timedelta(seconds=180),
     "deliveries": timedelta(seconds=240),
 }
-RECEIVES_MAX = {"submissions": 60, "jobs": 100, "events": 25, "deliveries": 150}
+RECEIVES_MAX = {"submissions": 400, "jobs": 100, "events": 25, "deliveries": 150}
 
 
 class Function(StrEnum):
@@ -126,11 +128,11 @@ class Deployment:
         self.deliveries = InMemoryDeliveryStore(seam)
         self.idempotency = InMemoryIdempotencyStore(seam)
         self.senders = InMemorySenderStore(seam)
+        self.tenants = InMemoryTenantStore(seam)
         self.wheel = InMemoryWheel(seam)
         self.circuits = InMemoryCircuitStore(seam, stream=self.stream)
-        interval = machine.call_interval
-        self.calls = InMemoryRateBucket(seam, interval=interval, name="calls")
-        self.backlog = InMemoryRateBucket(seam, interval=interval, name="backlog")
+        self.calls = self._bucket("calls", 1)
+        self.backlog = self._bucket("backlog", BACKLOG_SHARE)
         self.submissions_queue = self._queue("submissions")
         self.jobs_queue = self._queue("jobs")
         self.events_queue = self._queue("events")
@@ -165,6 +167,10 @@ class Deployment:
         """Make where content is kept."""
         return InMemoryContentStore(seam)
 
+    def _bucket(self, name: str, share: float) -> InMemoryRateBucket:
+        interval = self._machine.call_interval / share // _MILLISECOND * _MILLISECOND
+        return InMemoryRateBucket(self._machine.seam, interval=interval, name=name)
+
     def _queue(self, name: str) -> InMemoryQueue:
         return self._queue_type(
             self._machine.clock,
@@ -193,6 +199,12 @@ class Deployment:
             contents=self.contents,
             idempotency=self.idempotency,
             submit=self._submit(clock),
+            accounts=Accounts(
+                keys=self.keys,
+                tenants=self.tenants,
+                senders=self.senders,
+                dice=self._machine.dice,
+            ),
             webhook_master_secret=self.secret,
             clock=clock,
             body_defaults=BodyDefaults(model="mistral-small-latest"),
@@ -235,7 +247,11 @@ class Deployment:
             mistral=machine.mistral,
             gate=Gate(circuits=self.circuits, calls=self.calls, backlog=self.backlog, **parts),
             unclaimed=Unclaimed(
-                jobs=self.jobs, set_aside=set_aside, clock=clock, offload=machine.offload
+                jobs=self.jobs,
+                contents=self.contents,
+                set_aside=set_aside,
+                clock=clock,
+                offload=machine.offload,
             ),
             set_aside=set_aside,
             **parts,

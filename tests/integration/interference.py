@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+METHODS = {
+    "PutItem": "put_item",
+    "UpdateItem": "update_item",
+    "TransactWriteItems": "transact_write_items",
+}
+
+
 def just_before(
     client: "DynamoDBClient", operation: str, act: Callable[[], object], *, call: int = 1
 ) -> None:
@@ -57,8 +64,7 @@ def _apply_first(
     def apply(**_: object) -> None:
         if len(asked) != call:
             return
-        method = "put_item" if operation == "PutItem" else "update_item"
-        getattr(messenger, method)(**asked[-1])
+        getattr(messenger, METHODS[operation])(**asked[-1])
         if then_fail:
             raise ConnectionClosedError(endpoint_url="https://dynamodb.invalid")
 

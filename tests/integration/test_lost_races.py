@@ -9,7 +9,6 @@ import pytest
 
 from relay.adapters.dynamodb_deliveries import DynamoDBDeliveryStore
 from relay.adapters.dynamodb_jobs import DynamoDBJobStore
-from relay.adapters.dynamodb_keys import DynamoDBKeyStore
 from relay.domain.delivery import DELIVERY_LEASE, Delivery
 from relay.domain.errors import (
     AlreadyExistsError,
@@ -26,11 +25,9 @@ from tests.fakes.clock import NOON
 from tests.fakes.dice import FakeDice
 from tests.fakes.examples import (
     LEASE_MARGIN,
-    OTHER_TENANT,
     SOME_ERROR,
     a_delivery,
     a_job,
-    an_api_key,
     completed,
 )
 from tests.fakes.webhook_sender import answered, unanswered
@@ -351,19 +348,6 @@ class TestDeliveries:
         with pytest.raises(DeliveryNotClaimableError) as refusal:
             claim_delivery(rival, mine)
         assert refusal.value.delivery == delivered(mine)
-
-
-class TestKeys:
-    def test_create_loses_to_another_key_of_its_hash(self, cloud: Cloud) -> None:
-        client = cloud.dynamodb()
-        rival = DynamoDBKeyStore(cloud.dynamodb(), TABLE)
-        theirs = an_api_key(tenant_id=OTHER_TENANT)
-        just_before(client, "PutItem", lambda: rival.create(theirs))
-
-        with pytest.raises(AlreadyExistsError):
-            DynamoDBKeyStore(client, TABLE).create(an_api_key())
-
-        assert rival.get(theirs.hash) == theirs
 
 
 def delivered(delivery: Delivery) -> Delivery:

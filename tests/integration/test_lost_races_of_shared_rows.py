@@ -1,4 +1,4 @@
-"""The conditional writes of what is not a job: keys, senders, the wheel, the gate, events."""
+"""The conditional writes of what is not a job: keys, senders, the wheel, the circuit, events."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -9,12 +9,9 @@ import pytest
 from relay.adapters.dynamodb_circuit import DynamoDBCircuitStore
 from relay.adapters.dynamodb_events import DynamoDBEventStore
 from relay.adapters.dynamodb_idempotency import DynamoDBIdempotencyStore
-from relay.adapters.dynamodb_rate import DynamoDBRateBucket
-from relay.adapters.dynamodb_senders import DynamoDBSenderStore
 from relay.adapters.dynamodb_wheel import DynamoDBWheel
 from relay.domain.circuit import Circuit
 from relay.domain.errors import (
-    AlreadyExistsError,
     LostRaceError,
     NotFoundError,
     UnavailableError,
@@ -27,15 +24,14 @@ from relay.domain.idempotency import (
     reservation,
 )
 from relay.domain.job import StatusReason
-from relay.domain.sender import Sender
 from relay.domain.wheel import SHARDS, Position
 from tests.cloud import TABLE, Cloud
 from tests.fakes.clock import NOON
-from tests.fakes.examples import OTHER_TENANT, TENANT, a_job_id, an_event
+from tests.fakes.examples import TENANT, a_job_id, an_event
 from tests.integration.interference import applied_twice, applied_unheard, just_before
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+    pass
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -142,19 +138,6 @@ class TestIdempotencyKeys:
         assert self.held(rival) == after
 
 
-class TestSenders:
-    def test_create_loses_to_another_mapping_of_the_same_identity(self, cloud: Cloud) -> None:
-        client = cloud.dynamodb()
-        rival = DynamoDBSenderStore(cloud.dynamodb(), TABLE)
-        theirs = Sender(id="AROAEXAMPLE", tenant_id=OTHER_TENANT, created_at=NOON)
-        just_before(client, "PutItem", lambda: rival.create(theirs))
-
-        with pytest.raises(AlreadyExistsError):
-            DynamoDBSenderStore(client, TABLE).create(replace(theirs, tenant_id=TENANT))
-
-        assert rival.get(theirs.id) == theirs
-
-
 class TestCircuit:
     OPENED = Circuit().opened(NOON, StatusReason.INVALID_API_KEY)
     LIFE = (
@@ -225,90 +208,6 @@ class TestCircuit:
         rival.save(before, after)
 
         assert rival.get() == after
-
-
-class TestRate:
-    def bucket(self, client: "DynamoDBClient") -> DynamoDBRateBucket:
-        return DynamoDBRateBucket(client, TABLE, "calls", SECOND)
-
-    def forget(self, cloud: Cloud) -> None:
-        """Turn a busy bucket idle, as the passing of time does."""
-        (row,) = cloud.dynamodb().scan(TableName=TABLE)["Items"]
-        key = {name: row[name] for name in ("pk", "sk")}
-        cloud.dynamodb().delete_item(TableName=TABLE, Key=key)
-
-    def test_a_bucket_that_was_idle_is_shared_with_whoever_came_first(self, cloud: Cloud) -> None:
-        client, rival = cloud.dynamodb(), self.bucket(cloud.dynamodb())
-        just_before(client, "UpdateItem", lambda: rival.reserve(3, at=NOON, within=HOUR))
-
-        assert self.bucket(client).reserve(2, at=NOON, within=HOUR) == NOON + 3 * SECOND
-
-        assert rival.reserve(1, at=NOON, within=HOUR) == NOON + 5 * SECOND
-
-    def test_a_busy_bucket_that_another_fills_up_deals_out_nothing_beyond(
-        self, cloud: Cloud
-    ) -> None:
-        client, rival = cloud.dynamodb(), self.bucket(cloud.dynamodb())
-        mine = self.bucket(client)
-        mine.reserve(1, at=NOON, within=HOUR)
-        mine.reserve(1, at=NOON, within=HOUR)
-        just_before(client, "UpdateItem", lambda: rival.reserve(9, at=NOON, within=HOUR))
-
-        assert mine.reserve(1, at=NOON, within=5 * SECOND) is None
-
-        assert rival.reserve(1, at=NOON, within=HOUR) == NOON + 11 * SECOND
-
-    def test_a_busy_bucket_that_has_run_out_may_be_busy_again_at_once(self, cloud: Cloud) -> None:
-        client, rival = cloud.dynamodb(), self.bucket(cloud.dynamodb())
-        mine, later = self.bucket(client), NOON + HOUR
-        mine.reserve(1, at=NOON, within=HOUR)
-        mine.reserve(1, at=NOON, within=HOUR)
-        second_try = 2  # the first has found it idle
-        just_before(
-            client, "UpdateItem", lambda: rival.reserve(3, at=later, within=HOUR), call=second_try
-        )
-
-        assert mine.reserve(1, at=later, within=HOUR) == later + 3 * SECOND
-
-    def test_a_bucket_that_is_another_at_each_try_is_an_outage(self, cloud: Cloud) -> None:
-        client, rival = cloud.dynamodb(), self.bucket(cloud.dynamodb())
-        for call in (1, 3):
-            just_before(
-                client, "UpdateItem", lambda: rival.reserve(1, at=NOON, within=HOUR), call=call
-            )
-            just_before(client, "UpdateItem", lambda: self.forget(cloud), call=call + 1)
-
-        with pytest.raises(UnavailableError, match="too fast"):
-            self.bucket(client).reserve(1, at=NOON, within=HOUR)
-
-        assert cloud.dynamodb().scan(TableName=TABLE)["Items"] == []
-
-    @pytest.mark.parametrize("found_busy", [False, True])
-    def test_moments_that_were_dealt_out_but_not_heard_of_are_nobodys(
-        self, cloud: Cloud, *, found_busy: bool
-    ) -> None:
-        client, rival = cloud.dynamodb(), self.bucket(cloud.dynamodb())
-        before = 2 if found_busy else 0
-        mine = self.bucket(client)
-        for _ in range(before):
-            mine.reserve(1, at=NOON, within=HOUR)
-        applied_twice(client, "UpdateItem", cloud.dynamodb())
-
-        first = mine.reserve(2, at=NOON, within=HOUR)
-
-        assert first == NOON + (before + 2) * SECOND
-        assert rival.reserve(1, at=NOON, within=HOUR) == first + 2 * SECOND
-
-    def test_a_reservation_whose_answer_never_came_is_an_outage_that_costs_its_moments(
-        self, cloud: Cloud
-    ) -> None:
-        client, rival = cloud.dynamodb(), self.bucket(cloud.dynamodb())
-        applied_unheard(client, "UpdateItem", cloud.dynamodb())
-
-        with pytest.raises(UnavailableError):
-            self.bucket(client).reserve(2, at=NOON, within=HOUR)
-
-        assert rival.reserve(1, at=NOON, within=HOUR) == NOON + 2 * SECOND
 
 
 class TestWheel:

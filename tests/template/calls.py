@@ -21,6 +21,7 @@ ACTIONS = {
     "put_item": "dynamodb:PutItem",
     "update_item": "dynamodb:UpdateItem",
     "delete_item": "dynamodb:DeleteItem",
+    "transact_write_items": "dynamodb:PutItem",  # it needs leave for its parts; ours only put
     "query": "dynamodb:Query",
     "batch_get_item": "dynamodb:BatchGetItem",
     "batch_write_item": "dynamodb:BatchWriteItem",

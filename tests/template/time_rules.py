@@ -179,8 +179,8 @@ def a_delivery_outlives_its_waits_and_an_outage_before_its_message_is_dead(
 
 
 @rule(
-    at("SubmissionsQueue", "RedrivePolicy", "maxReceiveCount").put(50),
-    at("SubmissionsQueue", "RedrivePolicy", "maxReceiveCount").put(55),
+    at("SubmissionsQueue", "RedrivePolicy", "maxReceiveCount").put(300),
+    at("SubmissionsQueue", "RedrivePolicy", "maxReceiveCount").put(305),
     at("SubmissionsQueue", "RedrivePolicy", "maxReceiveCount").put(1001),
 )
 def a_submission_is_laid_down_with_its_reason_before_its_message_is_dead(

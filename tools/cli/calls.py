@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tools.cli.errors import UnreachableError, same_job_advice
+from tools.cli.errors import UnreachableError, makes_job, same_job_advice
 from tools.cli.machine import Machine
 from tools.cli.settings import Settings
 from tools.cli.version import version
@@ -108,9 +108,11 @@ class Caller:
         reason = f"{type(error).__name__}: {error}".replace(self._settings.api_key, "[API key]")
         lines = [reason.removesuffix(": ")]
         advice = [f"Check the network and the address, which came from {self._settings.source}."]
-        if call.method == "POST" and may_have_arrived:
-            lines.append("The connection was lost on the way: the job may have been accepted.")
-            advice += same_job_advice(call.headers.get(IDEMPOTENCY_KEY))
+        if call.method != "GET" and may_have_arrived:
+            key = call.headers.get(IDEMPOTENCY_KEY) if makes_job(call.url) else None
+            doubt = "the job may have been accepted" if key else "what was asked may be done"
+            lines.append(f"The connection was lost on the way: {doubt}.")
+            advice += same_job_advice(key)
         # The host alone, since the rest of a link may hold its permission.
         return UnreachableError(
             f"Could not reach the service at {urlsplit(call.url).netloc}.",

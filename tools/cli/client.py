@@ -4,9 +4,11 @@ Source: the service's own description, ``GET /openapi.json``.
 """
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Self
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import httpx
 
@@ -18,6 +20,7 @@ from tools.cli.refusals import refusal
 from tools.cli.settings import Settings
 
 HOLD_SECONDS_MAX = 25  # the most that `Prefer: wait` may ask for
+PAGE_SIZE_MAX = 100  # the most that a list gives at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +30,14 @@ class Answer:
     job: JobView
     link: str
     retry_after_seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """Something new, or what an earlier request under the same key had made."""
+
+    data: dict[str, Any]
+    is_replay: bool
 
 
 class RelayClient:
@@ -84,6 +95,78 @@ class RelayClient:
         call = Call(method="GET", url=link, headers=headers, hold_seconds=hold_seconds, until=until)
         return self._job_in(self._caller.send(call))
 
+    def act_on(
+        self, job_id: str, act: str, *, idempotency_key: str | None = None, hold_seconds: int = 0
+    ) -> Answer:
+        """Cancel or rerun a job by its id, and return the job that this is about afterwards.
+
+        Raises:
+            RefusedError: The service said no.
+            UnreachableError: There was no answer; it may be done.
+        """
+        headers = {IDEMPOTENCY_KEY: idempotency_key} if idempotency_key else {}
+        call = Call(
+            method="POST",
+            url=f"{self._settings.api_url}/v1/jobs/{job_id}/{act}",
+            headers=self._with_key(headers, hold_seconds),
+            hold_seconds=hold_seconds,
+        )
+        return self._job_in(self._caller.send(call))
+
+    def each(
+        self, path: str, parameters: Mapping[str, str], *, limit: int
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what is in a list, following its cursors, and one more than ``limit`` if there is.
+
+        Raises:
+            RefusedError: The service said no.
+            UnreachableError: There was no answer, or one that is not a list.
+        """
+        left = limit + 1
+        asked = dict(parameters)
+        while left > 0:  # ends with the list, else with what is left of the limit
+            asked["limit"] = str(min(left, PAGE_SIZE_MAX))
+            url = f"{self._settings.api_url}{path}?{urlencode(asked)}"
+            call = Call(method="GET", url=url, headers=self._with_key({}, 0))
+            page = self._object_in(self._caller.send(call))
+            data, cursor = page.get("data"), page.get("next_cursor")
+            if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
+                raise self._stranger("its answer is not a list")
+            yield from data[:left]
+            left -= len(data)
+            if not (page.get("has_more") and isinstance(cursor, str)):
+                return
+            asked["cursor"] = cursor
+
+    def make(self, path: str, body: bytes, *, idempotency_key: str) -> Made:
+        """Make something other than a job.
+
+        Raises:
+            RefusedError: The service said no.
+            UnreachableError: There was no answer; it may be made.
+        """
+        headers = {"Content-Type": "application/json", IDEMPOTENCY_KEY: idempotency_key}
+        url = f"{self._settings.api_url}{path}"
+        call = Call(method="POST", url=url, headers=self._with_key(headers, 0), body=body)
+        response = self._caller.send(call)
+        is_replay = response.headers.get("idempotent-replayed") == "true"
+        return Made(data=self._object_in(response), is_replay=is_replay)
+
+    def delete(self, path: str, parameters: Mapping[str, str] | None = None) -> None:
+        """Delete what is at a path; a second time does no harm.
+
+        Raises:
+            RefusedError: The service said no.
+            UnreachableError: There was no answer; it may be deleted.
+        """
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        url = f"{self._settings.api_url}{path}{query}"
+        response = self._caller.send(Call(method="DELETE", url=url, headers=self._with_key({}, 0)))
+        if response.is_error:
+            raise refusal(response, api_key=self._settings.api_key)
+        if response.status_code != HTTPStatus.NO_CONTENT:
+            raise self._stranger(f"it answered {response.status_code}")
+
     def result(self, link: str) -> Any:
         """Return a result too large for its job; the link is the permission, so no key is sent.
 
@@ -107,20 +190,32 @@ class RelayClient:
         return {**headers, **prefer, "Authorization": f"Bearer {self._settings.api_key}"}
 
     def _job_in(self, response: httpx.Response) -> Answer:
+        job = JobView.read(self._json_in(response))
+        if job is None:
+            raise self._stranger("its answer is not a job")
+        given = job.self_url or response.headers.get("location", "")
+        try:
+            link = urljoin(str(response.request.url), given)  # without either, the same again
+        except ValueError as error:
+            raise self._stranger("its answer cannot be read") from error
+        pause = self._caller.retry_after_seconds(response)
+        return Answer(job=job, link=link, retry_after_seconds=pause)
+
+    def _object_in(self, response: httpx.Response) -> dict[str, Any]:
+        data = self._json_in(response)
+        if not isinstance(data, dict):
+            raise self._stranger("its answer is not an object")
+        return data
+
+    def _json_in(self, response: httpx.Response) -> Any:
         if response.is_error:
             raise refusal(response, api_key=self._settings.api_key)
         if not response.is_success:
             raise self._stranger(f"it answered {response.status_code}")
         try:
-            job = JobView.read(json.loads(response.content))
-            given = (job and job.self_url) or response.headers.get("location", "")
-            link = urljoin(str(response.request.url), given)  # without either, the same again
+            return json.loads(response.content)
         except (ValueError, RecursionError) as error:
             raise self._stranger("its answer cannot be read") from error
-        if job is None:
-            raise self._stranger("its answer is not a job")
-        pause = self._caller.retry_after_seconds(response)
-        return Answer(job=job, link=link, retry_after_seconds=pause)
 
     def _stranger(self, why: str) -> UnreachableError:
         return UnreachableError(

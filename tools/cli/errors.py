@@ -11,6 +11,7 @@ CliError                 a headline, lines that explain it, advice   (.exit_code
 from collections.abc import Sequence
 from enum import IntEnum
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 
 def same_job_advice(idempotency_key: str | None) -> list[str]:
@@ -18,6 +19,11 @@ def same_job_advice(idempotency_key: str | None) -> list[str]:
     if idempotency_key is None:
         return []
     return [f"To submit it again as the same job, add --idempotency-key {idempotency_key}"]
+
+
+def makes_job(url: str) -> bool:
+    """Tell whether what is sent there with an idempotency key makes a job, and nothing else."""
+    return urlsplit(url).path.startswith("/v1/jobs")
 
 
 class Exit(IntEnum):
@@ -61,6 +67,17 @@ class RefusedError(CliError):
     """The service answered with a status of 400 or above."""
 
     exit_code = Exit.REFUSED
+
+    def __init__(
+        self,
+        headline: str,
+        *,
+        lines: Sequence[str] = (),
+        advice: Sequence[str] = (),
+        status_code: int | None = None,
+    ) -> None:
+        super().__init__(headline, lines=lines, advice=advice)
+        self.status_code = status_code
 
 
 class UnreachableError(CliError):

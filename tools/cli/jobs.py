@@ -47,8 +47,7 @@ def job(
         machine: Where this runs.
     """
     seconds = follow.wait_seconds
-    if not JOB_ID_SHAPE.fullmatch(job_id):
-        raise UsageError(f"{job_id} is not the id of a job; those begin with job_")
+    check_job_id(job_id)
     output = Output(machine)
     with RelayClient(find_settings(machine.environment, machine.folder), machine) as client:
         if seconds:
@@ -63,6 +62,19 @@ def job(
         output.table(_rows(found))
     report_failure(output, found)
     return exit_of(found)
+
+
+def check_job_id(text: str) -> None:
+    """Look at the shape of an id, so that nothing else gets into an address.
+
+    Raises:
+        UsageError: No job has such an id.
+    """
+    if not JOB_ID_SHAPE.fullmatch(text):
+        raise UsageError(
+            f"{text} is not the id of a job; those begin with job_",
+            advice=["List yours with: relay jobs"],
+        )
 
 
 def _rows(found: JobView) -> Iterator[tuple[str, str]]:

@@ -30,6 +30,8 @@ AFTERWORD = """Examples:
   git diff | relay submit - --system "Review this change." --wait > review.txt
   relay submit --endpoint /v1/embeddings --body request.json --wait
   relay job job_01JD3Q6M8W9Y2X4Z5A7B9C1D3E --json
+  relay jobs --status failed --limit 50
+  relay map prompts.txt -o answers.jsonl --model mistral-small-latest
 
 Where the service is:
 
@@ -38,7 +40,7 @@ Where the service is:
 Exit codes:
 
     0  done
-    1  the job failed, was cancelled or expired
+    1  a job failed, was cancelled or expired
     2  wrong usage or settings
     3  refused by the service
     4  the service could not be reached
@@ -55,12 +57,57 @@ commands = App(
     version=version,
     default_parameter=Parameter(negative="", show_default=False),
 )
+
+
+def _group(name: str, about: str, **helps: str) -> None:
+    """Register the commands of ``tools.cli.NAME``, by the names of its functions."""
+    group = App(
+        name=name,
+        help=about,
+        help_format="plaintext",
+        version_flags=[],
+        default_parameter=commands.default_parameter,
+    )
+    for function, text in helps.items():
+        group.command(f"tools.cli.{name}:{function}", name=function.split("_")[0], help=text)
+    commands.command(group)
+
+
 commands.command(
     "tools.cli.submit:submit",
     name="submit",
     help="Make a job of a prompt, or of the JSON body of any of Mistral's endpoints.",
 )
 commands.command("tools.cli.jobs:job", name="job", help="Show a job, or wait for its end.")
+commands.command("tools.cli.job_list:jobs", name="jobs", help="List jobs, the newest first.")
+commands.command("tools.cli.job_acts:cancel", name="cancel", help="Cancel a job.")
+commands.command("tools.cli.job_acts:rerun", name="rerun", help="Make the same job once more.")
+commands.command("tools.cli.job_acts:delete", name="delete", help="Delete a job's content.")
+commands.command(
+    "tools.cli.map_prompts:map_prompts",
+    name="map",
+    help="Ask each line of a file, many at once, and go on where it stopped.",
+)
+_group(
+    "keys",
+    "A tenant's API keys, for its admin keys.",
+    list_keys="List keys, revoked ones included.",
+    create="Make a key, which is shown this once.",
+    revoke="Let a key be refused from now on.",
+)
+_group(
+    "tenants",
+    "The tenants, for the operator's admin keys.",
+    list_tenants="List tenants.",
+    create="Make a tenant.",
+)
+_group(
+    "senders",
+    "Who may send to the submissions queue, for the operator's admin keys.",
+    list_senders="List senders.",
+    add="Let an AWS identity send for a tenant.",
+    remove="Let an AWS identity send for nobody.",
+)
 
 
 def run(tokens: Sequence[str], machine: Machine) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn, TextIO
 
 from rich.console import Console
@@ -62,6 +62,15 @@ class Output:
             grid.add_row(Text(name), Text(value))
         self.out.print(grid)
 
+    def grid(self, names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print rows below the names of their columns, each row in one line."""
+        shown = [list(names), *([_in_one_line(cell) for cell in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+        for number, row in enumerate(shown):
+            text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            style = "bold" if number == 0 else ""
+            self.out.print(Text(text.rstrip(), style=style), soft_wrap=True)
+
     def failure(self, headline: str, lines: Iterable[str], advice: Iterable[str]) -> None:
         """Print on stderr what went wrong, what explains it, and what to do."""
         self.err.print(Text(printable(headline), style="bold red"), soft_wrap=True)
@@ -84,6 +93,10 @@ def printable(text: str) -> str:
         else character
         for character in text
     )
+
+
+def _in_one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def _console(stream: TextIO, environment: Mapping[str, str]) -> Console:

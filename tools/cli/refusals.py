@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tools.cli.errors import RefusedError, same_job_advice
+from tools.cli.errors import RefusedError, makes_job, same_job_advice
 
 EXCERPT_CHARACTERS_MAX = 300
 REQUEST_ID_HEADERS = ("x-request-id", "apigw-requestid", "x-amzn-requestid")
@@ -15,9 +15,9 @@ ADVICE = {
     400: "Correct the request and send it again.",
     401: "Check RELAY_API_KEY, or the api_key in .relay/stack.json; it may have been revoked.",
     402: "Raise the budget, or wait for its next period.",
-    403: "Use a key that has the scope: jobs:write to submit, jobs:read to look.",
-    404: "Check the id and the key: other tenants' jobs and those long gone look the same.",
-    409: "Look at the job as it is now.",
+    403: "Use a key that has the scope: jobs:write to submit, jobs:read to look, or admin.",
+    404: "Check the id and the key: what is another tenant's or long gone looks the same.",
+    409: "Look at what is there now.",
     413: "Send less at once; the limit is 4 MiB a request unless the deployment says otherwise.",
     415: "Check that RELAY_API_URL is the address of Mistral Relay.",
     422: "Correct what is named above and send it again.",
@@ -33,7 +33,10 @@ def refusal(response: httpx.Response, *, api_key: str) -> RefusedError:
     headline = f"Refused: {title} ({status}{f' {code}' if code else ''})"
     lines = [line.replace(api_key, "[API key]") for line in _lines(response, problem)]
     return RefusedError(
-        headline.replace(api_key, "[API key]"), lines=lines, advice=_advice(response)
+        headline.replace(api_key, "[API key]"),
+        lines=lines,
+        advice=_advice(response),
+        status_code=status,
     )
 
 
@@ -58,7 +61,8 @@ def _lines(response: httpx.Response, problem: dict[str, Any]) -> Iterator[str]:
 
 def _advice(response: httpx.Response) -> list[str]:
     status = response.status_code
-    key = response.request.headers.get("idempotency-key")
+    is_job = makes_job(str(response.request.url))
+    key = response.request.headers.get("idempotency-key") if is_job else None
     after = response.headers.get("retry-after")
     if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         when = f"in {after} s" if after and after.isdigit() else "in a moment"

@@ -36,9 +36,12 @@ class Settings:
             return False
 
 
-def find_settings(environment: Mapping[str, str], folder: Path) -> Settings:
+def find_settings(
+    environment: Mapping[str, str], folder: Path, *, for_admin: bool = False
+) -> Settings:
     """Return the environment's settings, else those of the nearest local stack.
 
+    A local stack has two keys, of which ``for_admin`` takes the one that may do everything.
     The two never mix: half of one and half of the other would send a key to a stranger.
 
     Raises:
@@ -55,7 +58,7 @@ def find_settings(environment: Mapping[str, str], folder: Path) -> Settings:
         )
     for parent in (folder, *folder.parents):
         if (parent / STACK_FILE).is_file():
-            return _from_stack_file(parent / STACK_FILE)
+            return _from_stack_file(parent / STACK_FILE, "admin_key" if for_admin else "api_key")
     raise UsageError(
         "No Mistral Relay to talk to.",
         advice=[
@@ -65,17 +68,17 @@ def find_settings(environment: Mapping[str, str], folder: Path) -> Settings:
     )
 
 
-def _from_stack_file(path: Path) -> Settings:
+def _from_stack_file(path: Path, name: str) -> Settings:
     try:
         stack: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{path} cannot be read as JSON.", advice=["Start the local stack again."]
         ) from error
-    url, key = (stack.get("api_url"), stack.get("api_key")) if isinstance(stack, dict) else ("", "")
+    url, key = (stack.get("api_url"), stack.get(name)) if isinstance(stack, dict) else ("", "")
     if not (isinstance(url, str) and url and isinstance(key, str) and key):
         raise UsageError(
-            f"{path} has no api_url or no api_key.", advice=["Start the local stack again."]
+            f"{path} has no api_url or no {name}.", advice=["Start the local stack again."]
         )
     return _checked(url, key, source=str(path))
 

@@ -39,13 +39,10 @@ def json_body(path: str, stdin: BinaryIO) -> dict[str, Any]:
     Raises:
         UsageError: It cannot be read, or is no JSON object.
     """
-    name = "standard input" if path == STDIN else path
+    name = _name_of(path)
+    text = text_in(path, stdin)
     try:
-        content = stdin.read() if path == STDIN else Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(f"{name} cannot be read: {error.strerror}.") from error
-    try:
-        body = json.loads(_text_of(content, name))
+        body = json.loads(text)
     except json.JSONDecodeError as error:
         raise UsageError(
             f"{name} is not JSON: {error.msg} in line {error.lineno}, column {error.colno}."
@@ -55,6 +52,20 @@ def json_body(path: str, stdin: BinaryIO) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise UsageError(f"{name} holds no JSON object, which a request's body is.")
     return body
+
+
+def text_in(path: str, stdin: BinaryIO) -> str:
+    """Return what is in the file at ``path``, or on ``stdin`` where that is ``-``.
+
+    Raises:
+        UsageError: It cannot be read, or is not UTF-8.
+    """
+    name = _name_of(path)
+    try:
+        content = stdin.read() if path == STDIN else Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}.") from error
+    return _text_of(content, name)
 
 
 def metadata_of(pairs: Sequence[str]) -> dict[str, str]:
@@ -118,6 +129,10 @@ def encoded(request: dict[str, Any]) -> bytes:
         raise UsageError("What was given is not all UTF-8.") from error
     except ValueError as error:
         raise UsageError("Numbers have to be finite.") from error
+
+
+def _name_of(path: str) -> str:
+    return "standard input" if path == STDIN else path
 
 
 def _text_of(content: bytes, name: str) -> str:

@@ -102,10 +102,10 @@ def submit(
             return _submitted(client, request, hold=hold, key=key)
 
         if not seconds:
-            return _report_accepted(output, question().job, is_json=follow.json)
+            return report_accepted(output, question().job, is_json=follow.json)
         watch = Watch(output, is_silent=follow.json)
         job = Follower(client, machine, seconds=seconds, notify=watch).first(question)
-        return _report_end(output, job, client, is_json=follow.json)
+        return report_end(output, job, client, is_json=follow.json)
 
 
 def _request(prompt: str | None, chat: ChatOptions, options: JobOptions, machine: Machine) -> bytes:
@@ -132,7 +132,12 @@ def _body(
         raise UsageError("Give a prompt, - to read it from standard input, or --body.")
     if options.endpoint is not None:
         raise UsageError("--endpoint goes with --body; a prompt is for chat completions.")
-    messages = [{"role": "user", "content": prompt_text(prompt, machine.stdin)}]
+    return chat_body(prompt_text(prompt, machine.stdin), chat)
+
+
+def chat_body(text: str, chat: ChatOptions) -> dict[str, Any]:
+    """Return the body for Mistral that asks one question."""
+    messages = [{"role": "user", "content": text}]
     if chat.system is not None:
         messages.insert(0, {"role": "system", "content": chat.system})
     asked = {
@@ -157,7 +162,8 @@ def _submitted(client: RelayClient, request: bytes, *, hold: int, key: str) -> A
         ) from interrupt
 
 
-def _report_accepted(output: Output, job: JobView, *, is_json: bool) -> Exit:
+def report_accepted(output: Output, job: JobView, *, is_json: bool) -> Exit:
+    """Print a new job that nobody waits for."""
     if is_json:
         output.json(job.data)
     else:
@@ -167,7 +173,8 @@ def _report_accepted(output: Output, job: JobView, *, is_json: bool) -> Exit:
     return exit_of(job)
 
 
-def _report_end(output: Output, job: JobView, client: RelayClient, *, is_json: bool) -> Exit:
+def report_end(output: Output, job: JobView, client: RelayClient, *, is_json: bool) -> Exit:
+    """Print a new job that was waited for."""
     if is_json:
         output.json(job.data)
     elif not job.has_failed:

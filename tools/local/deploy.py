@@ -23,6 +23,7 @@ from tools.template import (
 
 STACK_NAME = "mistral-relay"
 ARTIFACTS_BUCKET = "relay-local-artifacts"
+TEMPLATE_KEY = "template.json"
 DEPLOY_SECONDS_MAX = 120
 POLL_SECONDS = 0.1
 
@@ -63,9 +64,13 @@ def deploy(
     upload(built, build, client("s3", endpoint))
     in_s3 = with_code_at(built, lambda logical_id: f"s3://{ARTIFACTS_BUCKET}/{logical_id}")
     template = adapted(translated(in_s3, REGION), parameters=parameters, environment=environment)
+    # By an address, since a template that comes in the request itself may have 51,200 bytes only.
+    body = json.dumps(template).encode()
+    client("s3", endpoint).put_object(Bucket=ARTIFACTS_BUCKET, Key=TEMPLATE_KEY, Body=body)
+    url = f"{endpoint}/{ARTIFACTS_BUCKET}/{TEMPLATE_KEY}"
     deployment = Deployment(
         template=template,
-        physical_ids=_created(client("cloudformation", endpoint), template, parameters),
+        physical_ids=_created(client("cloudformation", endpoint), url, parameters),
     )
     _set_ttl(client("dynamodb", endpoint), deployment)
     return deployment
@@ -96,11 +101,11 @@ def zipped(folder: Path) -> bytes:
 
 
 def _created(
-    cloudformation: Any, template: Template, parameters: Mapping[str, str]
+    cloudformation: Any, template_url: str, parameters: Mapping[str, str]
 ) -> dict[str, str]:
     cloudformation.create_stack(
         StackName=STACK_NAME,
-        TemplateBody=json.dumps(template),
+        TemplateURL=template_url,
         Parameters=[
             {"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()
         ],

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.adapters.dynamodb_keys import DynamoDBKeyStore
-from relay.domain.api_key import RANDOM_BYTES, ApiKey, Scope, hash_of, new_key
+from relay.domain.api_key import RANDOM_BYTES, ApiKey, Scope, hash_of, last_four_of, new_key
+from relay.domain.event import OPERATOR
 from relay.domain.ids import RANDOM_BYTES as ID_RANDOM_BYTES
 from relay.domain.ids import TenantId, ulid
 
-TENANT = TenantId("local")
+TENANT = OPERATOR
+"""Whoever starts a stack runs it, so that their admin key makes tenants and senders too."""
 SIMULATED_MISTRAL_KEY = "local"
-LAST_CHARACTERS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def _seeded(store: DynamoDBKeyStore, scopes: frozenset[Scope]) -> str:
         ApiKey(
             id=f"key_{ulid(now, secrets.token_bytes(ID_RANDOM_BYTES))}",
             hash=hash_of(key),
-            last_four=key[-LAST_CHARACTERS:],
+            last_four=last_four_of(key),
             tenant_id=TENANT,
             scopes=scopes,
             created_at=now,

@@ -33,6 +33,7 @@ from relay.ports import (
     RateBucket,
     Secret,
     SenderStore,
+    TenantStore,
     Visibility,
     WebhookSender,
     Wheel,
@@ -110,6 +111,13 @@ def sender_store(table: str) -> SenderStore:
     from relay.adapters.dynamodb_senders import DynamoDBSenderStore
 
     return DynamoDBSenderStore(clients.dynamodb(), table)
+
+
+def tenant_store(table: str) -> TenantStore:
+    """Return where tenants are kept."""
+    from relay.adapters.dynamodb_tenants import DynamoDBTenantStore
+
+    return DynamoDBTenantStore(clients.dynamodb(), table)
 
 
 def idempotency_store(table: str) -> IdempotencyStore:

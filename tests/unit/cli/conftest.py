@@ -26,6 +26,13 @@ class TerminalStream(io.StringIO):
         return True
 
 
+class TerminalInput(io.BytesIO):
+    """What somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass(frozen=True)
 class Said:
     """What one command left behind."""
@@ -48,6 +55,7 @@ class Relay:
         self.folder = folder
         self.environment: Mapping[str, str] = ENVIRONMENT
         self.stdin = b""
+        self.input: Callable[[bytes], io.BytesIO] = io.BytesIO
         self.stream: Callable[[], io.StringIO] = io.StringIO
 
     def __call__(self, *tokens: str) -> Said:
@@ -55,7 +63,7 @@ class Relay:
         machine = Machine(
             environment=self.environment,
             folder=self.folder,
-            stdin=io.BytesIO(self.stdin),
+            stdin=self.input(self.stdin),
             stdout=stdout,
             stderr=stderr,
             now=lambda: NOON,

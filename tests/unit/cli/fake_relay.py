@@ -1,6 +1,7 @@
 """The native API in memory: it holds jobs, and time passes only when it says so."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,20 +48,50 @@ class FakeRelay:
     submissions: list[dict[str, Any]] = field(default_factory=list)
     requests: list[httpx.Request] = field(default_factory=list)
     submitted_at: float = 0.0
+    page_size_max: int = 100
+    lists: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """What is listed at a path, a page at a time; the cursor is how many came before."""
+    answers_instead: Callable[[httpx.Request], httpx.Response] | None = None
+    made: dict[str, httpx.Response] = field(default_factory=dict)
+    """What a request other than a job's is answered, by its method and path."""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         if request.url.host == "results.example":
             return self.stored
+        if self.answers_instead:
+            return self.answers_instead(request)
         if self.faults:
             return self._fail(self.faults.pop(0))
         if request.headers.get("authorization") != f"Bearer {API_KEY}":
             return httpx.Response(401, json={"message": "Unauthorized"})
-        if request.method == "POST" and request.url.path == "/v1/jobs":
-            return self._accept(request)
-        if request.url.path == f"/v1/jobs/{JOB_ID}":
-            return self._answer(request)
-        return problem(404, title="Not found", code="not_found")
+        known = self._routes().get(f"{request.method} {request.url.path}")
+        if known is None:
+            return problem(404, title="Not found", code="not_found")
+        return known if isinstance(known, httpx.Response) else known(request)
+
+    def _routes(self) -> dict[str, httpx.Response | Callable[[httpx.Request], httpx.Response]]:
+        return {
+            "POST /v1/jobs": self._accept,
+            f"GET /v1/jobs/{JOB_ID}": self._answer,
+            f"DELETE /v1/jobs/{JOB_ID}": httpx.Response(204),
+            f"POST /v1/jobs/{JOB_ID}/rerun": self._answer,
+            f"POST /v1/jobs/{JOB_ID}/cancel": self._cancel,
+            **{f"GET {path}": self._page for path in self.lists},
+            **self.made,
+        }
+
+    def _cancel(self, _: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=self._job() | {"status": "cancelled"})
+
+    def _page(self, request: httpx.Request) -> httpx.Response:
+        query = request.url.params
+        first = int(query.get("cursor", "0"))
+        rows = self.lists[request.url.path]
+        end = first + min(int(query.get("limit", "20")), self.page_size_max)
+        more = {"has_more": True, "next_cursor": str(end)} if end < len(rows) else {}
+        page = {"object": "list", "data": rows[first:end], "has_more": False, "next_cursor": None}
+        return httpx.Response(200, json=page | more)
 
     def _fail(self, fault: Fault) -> httpx.Response:
         if isinstance(fault, httpx.Response):

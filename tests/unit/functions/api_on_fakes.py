@@ -14,7 +14,7 @@ from jsonschema import (  # type: ignore[import-untyped]  # it ships no types
 
 import functions.api
 from functions.api.handler import make_handler
-from functions.api.services import Services
+from functions.api.services import Accounts, Services
 from relay.domain.egress import EgressPolicy
 from relay.domain.ids import TenantId
 from relay.domain.job_request import BodyDefaults
@@ -25,11 +25,14 @@ from tests.fakes.dice import FakeDice
 from tests.fakes.examples import TENANT
 from tests.fakes.idempotency import InMemoryIdempotencyStore
 from tests.fakes.jobs import InMemoryJobStore
+from tests.fakes.keys import InMemoryKeyStore
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.log import ReadableLog
 from tests.fakes.queue import InMemoryQueue
 from tests.fakes.seam import QUIET, Seam
 from tests.fakes.secret import FakeSecret
+from tests.fakes.senders import InMemorySenderStore
+from tests.fakes.tenants import InMemoryTenantStore
 from tests.fakes.wheel import InMemoryWheel
 from tests.unit.functions.sample_events import ALL_SCOPES, http_event
 
@@ -82,6 +85,9 @@ class Api:
         self.queue = InMemoryQueue(self.clock, seam, name="jobs")
         self.wheel = InMemoryWheel(seam)
         self.idempotency = InMemoryIdempotencyStore(seam)
+        self.keys = InMemoryKeyStore(seam)
+        self.tenants = InMemoryTenantStore(seam)
+        self.senders = InMemorySenderStore(seam)
         self.log = ReadableLog("api")
         self._handle = make_handler(
             Services(
@@ -97,6 +103,9 @@ class Api:
                     clock=self.clock,
                     dice=FakeDice(),
                     retention=timedelta(days=30),
+                ),
+                accounts=Accounts(
+                    keys=self.keys, tenants=self.tenants, senders=self.senders, dice=FakeDice(2)
                 ),
                 webhook_master_secret=FakeSecret(MASTER_SECRET, seam),
                 clock=self.clock,

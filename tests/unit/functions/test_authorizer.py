@@ -3,6 +3,7 @@ import pytest
 from functions.authorizer.handler import make_handler
 from relay.domain.api_key import Scope, new_key
 from relay.domain.errors import UnavailableError
+from tests.fakes.clock import NOON
 from tests.fakes.examples import TENANT, an_api_key
 from tests.fakes.keys import InMemoryKeyStore
 from tests.fakes.log import ReadableLog
@@ -41,6 +42,16 @@ def test_a_known_key_names_its_tenant_and_what_it_may_do() -> None:
         "key_id": an_api_key().id,
         "scopes": "admin jobs:read",
     }
+
+
+def test_a_revoked_key_names_nobody() -> None:
+    keys = InMemoryKeyStore()
+    keys.create(an_api_key(KEY))
+    keys.revoke(an_api_key(KEY), at=NOON)
+
+    answer = make_handler(keys, ReadableLog())(sample("authorizer_request"), None)
+
+    assert answer == {"isAuthorized": True, "context": {}}
 
 
 def test_the_sample_event_carries_a_known_key() -> None:

@@ -61,6 +61,7 @@ BUILDERS: list[tuple[type, Callable[[], object]]] = [
     (ports.DeliveryStore, lambda: bootstrap.delivery_store("table")),
     (ports.KeyStore, lambda: bootstrap.key_store("table")),
     (ports.SenderStore, lambda: bootstrap.sender_store("table")),
+    (ports.TenantStore, lambda: bootstrap.tenant_store("table")),
     (ports.IdempotencyStore, lambda: bootstrap.idempotency_store("table")),
     (ports.Wheel, lambda: bootstrap.wheel("table")),
     (ports.CircuitStore, lambda: bootstrap.circuit_store("table")),

@@ -20,6 +20,7 @@ RANDOM_BYTES = 32
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SECRET_CHARACTERS = 32
 _CHECK_CHARACTERS = 6
+_LAST_CHARACTERS = 4
 _KEY_CHARACTERS = len(KEY_PREFIX) + _SECRET_CHARACTERS + _CHECK_CHARACTERS
 
 
@@ -43,6 +44,13 @@ class ApiKey:
     tenant_id: TenantId
     scopes: frozenset[Scope]
     created_at: datetime
+    name: str = ""
+    revoked_at: datetime | None = None
+
+
+def last_four_of(key: str) -> str:
+    """Return what a person may be shown of a key to know it by."""
+    return key[-_LAST_CHARACTERS:]
 
 
 def new_key(randomness: bytes) -> str:

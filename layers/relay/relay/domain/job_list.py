@@ -1,12 +1,11 @@
 """Lists of jobs: which are asked for, and where a page goes on."""
 
-import base64
-import binascii
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from relay.domain.cursor import from_cursor, to_cursor
 from relay.domain.endpoints import Endpoint
 from relay.domain.ids import RANDOM_BYTES, is_id, ulid
 from relay.domain.job import Job, JobStatus
@@ -50,7 +49,7 @@ class JobFilter:
 
 def cursor_after(job_id: str) -> str:
     """Return the cursor of a list that goes on with the jobs before this one."""
-    return base64.urlsafe_b64encode(job_id.encode()).decode().rstrip("=")
+    return to_cursor(job_id)
 
 
 def read_cursor(text: str) -> str:
@@ -59,11 +58,7 @@ def read_cursor(text: str) -> str:
     Raises:
         ValueError: it is no cursor of ours.
     """
-    try:
-        padded = text + "=" * (-len(text) % 4)
-        job_id = base64.b64decode(padded.encode("ascii"), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError) as error:
-        raise ValueError("not a cursor") from error
+    job_id = from_cursor(text)
     if not is_id(job_id, _JOB):
         raise ValueError("not a cursor")
     return job_id
