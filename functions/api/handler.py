@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -11,7 +12,8 @@ from functions.api.problems import MEDIA_TYPE, Problem
 from functions.api.route import Route
 from functions.api.routes import ROUTES
 from functions.api.services import Services
-from relay.domain.errors import UnavailableError
+from relay.domain.api_key import Scope
+from relay.domain.errors import NotFoundError, UnavailableError
 from relay.domain.event import OPERATOR
 from relay.telemetry import Fact, WideLog, in_milliseconds
 
@@ -74,7 +76,21 @@ def _answer(request: Request, services: Services) -> Response:
             "operator_only",
             "Only the operator's admin keys may do this.",
         )
+    if route.scope is Scope.ADMIN and route.method != "GET":
+        _check_in_force(request, services)
     return route.act(request, services)
+
+
+def _check_in_force(request: Request, services: Services) -> None:
+    """Refuse a key that the gateway still remembers: a revoked one must not make itself a new one.
+
+    Raises:
+        Problem: 401.
+    """
+    caller = request.caller()
+    with suppress(NotFoundError):  # keys are revoked, and never removed
+        if services.accounts.keys.find(caller.tenant_id, caller.key_id).revoked_at is not None:
+            raise Problem.unauthorized()
 
 
 def _no_such_route(request: Request) -> Problem:

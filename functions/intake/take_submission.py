@@ -27,6 +27,7 @@ from relay.domain.job_request import (
     UnreadableSubmissionError,
     check_submission,
 )
+from relay.domain.request_errors import NO_FIELD
 from relay.domain.wheel import HintKind, watch
 from relay.ports import (
     Clock,
@@ -238,4 +239,7 @@ def _pointer_of(error: FieldError) -> str:
     What refuses a submission is told on the bus, which carries no content.
     """
     names = error.pointer.split("/")
-    return "/".join(name if name == "#" or _OURS.fullmatch(name) else "*" for name in names)
+    is_theirs = error.pointer.startswith("#/metadata/") or error.message.startswith(NO_FIELD)
+    known = names[:-1] if is_theirs else names
+    shown = [name if name == "#" or _OURS.fullmatch(name) else "*" for name in known]
+    return "/".join([*shown, "*"] if is_theirs else shown)

@@ -32,6 +32,8 @@ MARGIN = timedelta(seconds=20)
 """What a sweep keeps of its time to finish a page and to note how far it has come: one call that
 AWS does not answer takes half of it.
 """
+NOTED_APART = timedelta(seconds=5)
+"""How often a sweep that takes long notes how far it has come: one that is cut short gets on."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class Sweep:
             for it in before or [back] * SHARDS
         ]
         swept, is_busy = Swept(), cache(self._is_busy)
+        noted_at = self.clock.now()
         # The one that lags most first, so that none is for ever the last to get its turn.
         for shard in sorted(range(SHARDS), key=lambda shard: positions[shard].minute):
             while positions[shard].minute <= now_minute and self._has_time(ends_at):
@@ -84,8 +87,8 @@ class Sweep:
                     swept.errors.append(error)
                     break
                 positions[shard] = positions[shard].after_page(page.after)
-                if page.hints:  # noted at once: a sweep that is cut short must get on
-                    before = self._noted(before, positions)
+                if self.clock.now() - noted_at >= NOTED_APART:
+                    before, noted_at = self._noted(before, positions), self.clock.now()
         self._noted(before, positions)
         swept.lag = self._lag(positions)
         return swept

@@ -112,7 +112,8 @@ def _takes_nothing(parameter: Json) -> bool:
 @rule(
     at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").put("^.*$"),
     at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").put("^[a-z#]*$"),
-    at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").put("^[A-Za-z0-9_-]+$"),
+    at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").put("^[A-Za-z0-9_-]{0,64}$"),
+    at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").put("^(operator|ten_.{26})$"),
     at_root("Parameters", "DefaultSqsTenant", "AllowedPattern").drop(),
     at_root("Parameters", "DefaultSqsTenant", "Default").put("public"),
 )
@@ -121,12 +122,12 @@ def senders_that_nobody_knows_are_refused_unless_a_tenant_is_named(template: Tem
     pattern = re.compile(parameter.get("AllowedPattern", ""))
     if parameter["Default"]:
         yield "DefaultSqsTenant: whoever may send is taken in by default"
-    for text in ("", "local", "ten_01M7YZMHG00000000000000000"):
+    for text in ("", "operator", "ten_01M7YZMHG00000000000000000"):
         if not pattern.search(text):
             yield f"DefaultSqsTenant: does not take {text!r}"
-    for text in ("a#b", "a b", "a/b", "é", "a" * 65):
+    for text in ("acme", "ten_1", "a#b", "ten_01M7YZMHG0000000000000000#", "é"):
         if pattern.search(text):
-            yield f"DefaultSqsTenant: takes {text!r}, which would break a row's key"
+            yield f"DefaultSqsTenant: takes {text!r}, which is no tenant that a key could be of"
 
 
 @rule(

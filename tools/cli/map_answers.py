@@ -1,7 +1,7 @@
 """The answers that ``relay map`` has so far, and the run that they are of, kept beside them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,13 +13,23 @@ COMPLETED = "completed"
 class Answers:
     """A file of JSON lines, one for each prompt in its order, written to its end line by line."""
 
-    def __init__(self, path: Path, *, fingerprint: str, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        fingerprint: str,
+        lines: Sequence[int],
+        new_id: Callable[[], str],
+    ) -> None:
         """Go on with the run that the file is of, or begin one.
+
+        ``lines`` are the numbers of the prompts' lines.
 
         Raises:
             UsageError: The file is of another run, of none, or cannot be read.
         """
         self.path = path
+        self._lines = lines
         self._note = path.with_name(f"{path.name}.run")
         try:
             self.run_id = self._known_run(fingerprint) or self._new_run(fingerprint, new_id())
@@ -67,18 +77,25 @@ class Answers:
     def _at_its_end(self) -> BinaryIO:
         """Open the file behind its last whole line; what was being written is written again."""
         self.path.touch()
+        content = self.path.read_bytes()
+        end = content.rfind(b"\n") + 1
+        for line in content[:end].split(b"\n")[:-1]:
+            self._read(line)
         file = self.path.open("r+b")
-        try:
-            content = file.read()
-            end = content.rfind(b"\n") + 1
-            for line in content[:end].split(b"\n")[:-1]:
-                self._count(json.loads(line))
-        except (ValueError, AttributeError) as error:
-            file.close()
-            raise self._not_ours(f"{self.path} holds something that is no answer") from error
         file.seek(end)
         file.truncate()
         return file
+
+    def _read(self, line: bytes) -> None:
+        """Take in what was written, if it is the next prompt's: a line may have been taken out."""
+        try:
+            row, expected = json.loads(line), self._lines[self.count]
+            if row["line"] == expected:
+                self._count(row)
+                return
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise self._not_ours(f"{self.path} holds something that is no answer") from error
+        raise self._not_ours(f"{self.path} was changed: line {expected} has no answer in its turn")
 
     def _not_ours(self, why: str) -> UsageError:
         return UsageError(

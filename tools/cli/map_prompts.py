@@ -71,7 +71,12 @@ def map_prompts(
     """
     asked = _prompts(prompts, machine.stdin)
     settings = find_settings(machine.environment, machine.folder)
-    answers = Answers(output, fingerprint=_fingerprint(asked, chat), new_id=machine.new_key)
+    answers = Answers(
+        output,
+        fingerprint=_fingerprint(asked, chat),
+        lines=[prompt.line for prompt in asked],
+        new_id=machine.new_key,
+    )
     shown = Output(machine)
     try:
         with RelayClient(settings, machine) as client:

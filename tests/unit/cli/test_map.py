@@ -185,6 +185,8 @@ def test_a_run_that_is_complete_asks_nothing_and_tells_the_same(
         ("a stranger's file", "is there already"),
         ("a broken note", "cannot be read"),
         ("a broken answer", "no answer"),
+        ("an answer taken out", "was changed: line 1 has no answer in its turn"),
+        ("an answer too many", "no answer"),
         ("no folder", "No such file"),
     ],
 )
@@ -203,6 +205,10 @@ def test_a_file_that_is_not_of_this_run_is_left_alone(
             note.write_text("[]")
         case "a broken answer":
             output.write_text("7\n")
+        case "an answer taken out":
+            output.write_bytes(b"".join(output.read_bytes().splitlines(keepends=True)[1:]))
+        case "an answer too many":
+            output.write_bytes(output.read_bytes() * 2)
         case "no folder":
             output = output.parent / "absent" / "answers.jsonl"
         case _:

@@ -4,10 +4,17 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from relay.domain.account_request import SENDER_PATTERN, KeyRequest, SenderRequest
 from relay.domain.body_rules import FieldError
 from relay.domain.egress import EgressPolicy
-from relay.domain.job_request import BodyDefaults, InvalidSubmissionError, check_submission
+from relay.domain.job_request import (
+    BodyDefaults,
+    InvalidSubmissionError,
+    check_submission,
+    read_request,
+)
 from tests.fakes.clock import NOON
 
 BODY = {"messages": [{"role": "user", "content": "Hello"}]}
@@ -83,6 +90,21 @@ def test_an_endpoint_that_is_none_of_mistral_s_is_answered_with_those_that_are()
 
     assert message.startswith("must be one of /v1/chat/completions, /v1/embeddings")
     assert message.endswith("conversations and audio are not there yet")
+
+
+def test_requests_of_other_shapes_are_told_in_the_same_words() -> None:
+    def message(model: type[BaseModel], **fields: Any) -> str:
+        with pytest.raises(InvalidSubmissionError) as refusal:
+            read_request(model, json.dumps(fields).encode())
+        (error,) = refusal.value.errors
+        return error.message
+
+    assert message(KeyRequest, scopes=[]) == "must hold at least 1 entry"
+    assert message(KeyRequest, scopes=["root"]).startswith("must be one of jobs:read")
+    assert (
+        message(SenderRequest, sender_id="AROA:session", tenant_id="ten_1")
+        == f"must match {SENDER_PATTERN}"
+    )
 
 
 def test_a_field_whose_name_is_slightly_wrong_is_recognised() -> None:

@@ -184,6 +184,25 @@ class TestRevoking:
         assert (answer.status, answer.problem["code"]) == (409, "key_in_use")
         assert api.keys.get(ours.hash).revoked_at is None
 
+    @pytest.mark.parametrize("route", [CREATE, REVOKE, "POST /v1/tenants", "POST /v1/senders"])
+    def test_a_revoked_key_that_the_gateway_remembers_makes_itself_no_new_one(
+        self, route: str
+    ) -> None:
+        api = Api()
+        ours = an_api_key(id="key_" + "0" * 26, tenant_id=OPERATOR)
+        api.keys.create(ours)
+        api.keys.revoke(ours, at=NOON)
+
+        event = sample("api_submit_job")
+        event |= {"routeKey": route, "pathParameters": {"key_id": an_api_key().id}, "body": "{}"}
+        event["requestContext"]["authorizer"] = {
+            "lambda": {"tenant_id": OPERATOR, "key_id": ours.id, "scopes": "admin"}
+        }
+        answer = api.handle(event)
+
+        assert (answer.status, answer.problem["code"]) == (401, "unauthorized")
+        assert [key.id for key in api.keys.page(OPERATOR, before=None, limit=9)] == [ours.id]
+
     @pytest.mark.parametrize("key_id", ["key_x", an_api_key().id, "job_" + "0" * 26])
     def test_a_key_that_is_not_there_is_404(self, key_id: str) -> None:
         assert ask(Api(), REVOKE, identifier=key_id).status == 404

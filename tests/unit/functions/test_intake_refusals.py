@@ -128,6 +128,22 @@ class TestReasons:
         assert "anary prompt" not in told.lower()
         assert "canarycanary" not in told
 
+    @pytest.mark.parametrize(
+        ("fields", "reason"),
+        [
+            ({"metadata": {"john_smith": 1}}, "#/metadata/*: must be a text"),
+            ({"john_smith": 1}, "#/*: is not a field that this version takes"),
+            ({"callback": {"url": "https://e.com", "john_smith": 1}}, "#/callback/*: is not"),
+        ],
+    )
+    def test_a_reason_repeats_no_name_that_its_producer_chose(
+        self, fields: dict[str, Any], reason: str
+    ) -> None:
+        intake = refusal_of({**BODY, **fields})
+
+        assert intake.buried.attributes["reason"].startswith(reason)
+        assert "john" not in json.dumps(dict(intake.rejection.data))
+
     def test_a_reason_is_short_and_plain(self) -> None:
         intake = refusal_of({**BODY, **{f"field_{number}": "ü" for number in range(100)}})
 

@@ -7,7 +7,7 @@ from typing import override
 
 import pytest
 
-from functions.sweeper.sweep import BACK_MINUTES, MARGIN
+from functions.sweeper.sweep import BACK_MINUTES, MARGIN, NOTED_APART
 from relay.domain.errors import UnavailableError
 from relay.domain.event import submission_rejected
 from relay.domain.ids import DeliveryId
@@ -222,6 +222,34 @@ class TestTime:
 
         spent = sweeper.clock.at - began
         assert timedelta(0) <= spent - (timedelta(seconds=50) - MARGIN) <= slow.takes
+
+    def test_a_long_sweep_that_is_cut_off_has_noted_how_far_it_came(self) -> None:
+        class CutAtTheFifthPage(Slow):
+            pages = 0
+
+            @override
+            def after(self, call: str) -> None:
+                super().after(call)
+                self.pages += call == "wheel.page"
+                if self.pages == 5 and call == "wheel.page":
+                    raise Crash
+
+        slow = CutAtTheFifthPage(NOTED_APART)
+        sweeper = Sweeper(seam=slow)
+        slow.pass_time = sweeper.clock.wait
+        for number in range(1, 97):
+            sweeper.accept(a_job(id=a_job_id(number)))
+        sweeper.clock.at = NOON + 10 * MINUTE
+        with pytest.raises(Crash):
+            sweeper.sweep(left=HOUR)
+        sent = {json.loads(message.body)["job_id"] for message in sweeper.jobs_queue.messages}
+        sweeper.jobs_queue.messages.clear()
+
+        sweeper.sweep(left=HOUR)
+
+        sent_again = {json.loads(message.body)["job_id"] for message in sweeper.jobs_queue.messages}
+        assert sent
+        assert not sent & sent_again
 
     def test_without_time_it_does_nothing_but_say_so(self) -> None:
         sweeper = Sweeper()

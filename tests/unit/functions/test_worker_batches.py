@@ -78,6 +78,7 @@ def test_an_unknown_exception_touches_none_of_the_others_and_tells_the_log_no_te
     [
         pytest.param("canary", id="not JSON"),
         pytest.param("[]", id="a list"),
+        pytest.param("[" * 100_000, id="deeper than anyone reads"),
         pytest.param('{"schema":"2","tenant_id":"t","job_id":"j"}', id="of newer code"),
         pytest.param('{"schema":"1","tenant_id":"canary"}', id="without a job"),
         pytest.param('{"schema":"1","tenant_id":"canary","job_id":7}', id="with a number"),

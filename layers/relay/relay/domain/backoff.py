@@ -15,9 +15,9 @@ GATE_PATIENCE = timedelta(seconds=3)
 """How long a batch may wait in its invocation for leave to call. Beyond that, waiting is cheaper
 by message: ten jobs wait in one invocation, and yet each second of it costs as much as a receipt.
 """
-UNWRITTEN_HOLD_MAX = timedelta(minutes=1)
+UNWRITTEN_HOLD_MAX = timedelta(seconds=45)
 """The longest wait for leave to call that stands on no row. Whoever looks at the row in a longer
-one must see that it waits, and is not lost.
+one must see that it waits, and is not lost; two of these end before anyone looks.
 """
 RELEASES_BY_MESSAGE = 2
 """How often one message may carry a waiting row. After that the wheel sends another."""

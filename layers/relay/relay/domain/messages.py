@@ -58,7 +58,7 @@ def read_delivery_message(body: str) -> DeliveryMessage:
 def _fields(body: str, names: tuple[str, ...]) -> Mapping[str, str]:
     try:
         fields = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # too deep for anyone to have meant it
         raise UnreadableMessageError("the message is not JSON") from error
     if not isinstance(fields, dict) or fields.get("schema") != SCHEMA:
         raise UnreadableMessageError("the message is not of a schema that this code reads")

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from relay.domain.body_rules import FieldError
 
+NO_FIELD = "is not a field that this version takes"
 _A_MOMENT = "must be a moment with its offset, such as 2026-11-25T12:00:00Z"
 _MESSAGES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "missing": lambda _: "is required",
@@ -26,7 +27,9 @@ _MESSAGES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "less_than_equal": lambda limit: f"must be at most {limit['le']}",
     "string_too_short": lambda limit: f"must have at least {_characters(limit['min_length'])}",
     "string_too_long": lambda limit: f"must have at most {_characters(limit['max_length'])}",
-    "too_long": lambda limit: f"must hold at most {limit['max_length']} entries",
+    "too_short": lambda limit: f"must hold at least {_entries(limit['min_length'])}",
+    "too_long": lambda limit: f"must hold at most {_entries(limit['max_length'])}",
+    "string_pattern_mismatch": lambda limit: f"must match {limit['pattern']}",
     "literal_error": lambda limit: f"must be {_choice(limit['expected'])}",
     "enum": lambda limit: f"must be one of {_choice(limit['expected'])}",
     "datetime_type": lambda _: _A_MOMENT,
@@ -48,7 +51,7 @@ def field_error(
     location = detail["loc"]
     kind = detail["type"]
     if kind == "extra_forbidden":
-        message = "is not a field that this version takes"
+        message = NO_FIELD
         near = get_close_matches(str(location[0]), fields, n=1) if len(location) == 1 else []
         message += "".join(f"; did you mean {name}?" for name in near)
     else:
@@ -68,6 +71,10 @@ def _pointer(location: tuple[int | str, ...]) -> str:
 
 def _characters(number: int) -> str:
     return "1 character" if number == 1 else f"{number} characters"
+
+
+def _entries(number: int) -> str:
+    return "1 entry" if number == 1 else f"{number} entries"
 
 
 def _choice(expected: str) -> str:
