@@ -13,6 +13,7 @@ from functions.worker.gate import Hold, Pass
 from relay.adapters.dynamodb_jobs import HOLDER_BYTES, ROW_GROWTH_BYTES, DynamoDBJobStore
 from relay.aws.job_row import to_row
 from relay.aws.values import size_of, to_item
+from relay.domain.backoff import UNWRITTEN_HOLD_MAX
 from relay.domain.content import REQUEST_KEY, Content, Place, inline, result_key
 from relay.domain.ids import TenantId, ulid
 from relay.domain.job import Job, JobStatus, StatusReason
@@ -139,7 +140,7 @@ def test_a_short_wait_costs_nothing(cloud: Cloud) -> None:
     relay = MeteredRelay(cloud)
     job = relay.submit()
     submitted = len(relay.meter.units)
-    hold = Hold(NOON + timedelta(minutes=1), StatusReason.RATE_LIMITED)
+    hold = Hold(NOON + UNWRITTEN_HOLD_MAX, StatusReason.RATE_LIMITED)
 
     outcome = relay.hold_back(job, hold, receives=1)
 
