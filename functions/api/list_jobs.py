@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Literal, TypedDict
 
 from functions.api.http import QueryParameter, Request, Response
-from functions.api.pages import PAGE_PARAMETERS, limit_of, unlistable
+from functions.api.pages import PAGE_PARAMETERS, limit_of, unknown_parameters, unlistable
 from functions.api.services import Services
 from relay.domain.body_rules import FieldError
 from relay.domain.endpoints import Endpoint
@@ -111,10 +111,7 @@ class _Asked:
 
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._errors = [
-            FieldError(f"#/query/{name}", "is not a parameter of this list")
-            for name in sorted(request.query_names() - PARAMETERS.keys())
-        ]
+        self._errors = unknown_parameters(request, PARAMETERS)
         statuses = self._read("status", _statuses, ())
         self.filter = JobFilter(
             statuses=statuses,

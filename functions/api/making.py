@@ -56,12 +56,8 @@ def read_body[Asked: BaseModel](
     except UnreadableSubmissionError as error:
         raise Problem.unreadable(str(error)) from error
     except InvalidSubmissionError as error:
-        raise Problem(
-            status=HTTPStatus.UNPROCESSABLE_ENTITY,
-            code="invalid_request",
-            detail="This cannot be right. Nothing was made; correct what errors names.",
-            errors=error.errors,
-        ) from error
+        detail = "This cannot be right. Nothing was made; correct what errors names."
+        raise Problem.invalid(detail, error.errors) from error
 
 
 def make_once(request: Request, raw: bytes, making: Making, services: Services) -> Response:

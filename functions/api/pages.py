@@ -1,8 +1,7 @@
 """Lists: which page is asked for, and how it is answered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from functions.api.http import QueryParameter, Request, Response
@@ -39,10 +38,7 @@ def page_asked(request: Request, others: Sequence[str] = ()) -> PageAsked:
     Raises:
         Problem: 422; a parameter cannot be right.
     """
-    errors = [
-        FieldError(f"#/query/{name}", "is not a parameter of this list")
-        for name in sorted(request.query_names() - PAGE_PARAMETERS.keys() - set(others))
-    ]
+    errors = unknown_parameters(request, [*PAGE_PARAMETERS, *others])
     limit, before = LIMIT_DEFAULT, None
     try:
         limit = limit_of(request.query("limit") or str(LIMIT_DEFAULT))
@@ -59,12 +55,17 @@ def page_asked(request: Request, others: Sequence[str] = ()) -> PageAsked:
 
 def unlistable(errors: Sequence[FieldError]) -> Problem:
     """Return the refusal of parameters that cannot be right."""
-    return Problem(
-        status=HTTPStatus.UNPROCESSABLE_ENTITY,
-        code="invalid_request",
-        detail="The list cannot be made. Correct the parameters that errors names.",
-        errors=errors,
+    return Problem.invalid(
+        "The list cannot be made. Correct the parameters that errors names.", errors
     )
+
+
+def unknown_parameters(request: Request, known: Collection[str]) -> list[FieldError]:
+    """Return what is wrong with each parameter that a list does not have."""
+    return [
+        FieldError(f"#/query/{name}", "is not a parameter of this list")
+        for name in sorted(request.query_names() - set(known))
+    ]
 
 
 def limit_of(text: str) -> int:

@@ -47,6 +47,16 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         return cls.of(HTTPStatus.BAD_REQUEST, "unreadable_request", detail)
 
     @classmethod
+    def invalid(cls, detail: str, errors: Sequence[FieldError]) -> Self:
+        """Return 422."""
+        return cls(
+            status=HTTPStatus.UNPROCESSABLE_ENTITY,
+            code="invalid_request",
+            detail=detail,
+            errors=errors,
+        )
+
+    @classmethod
     def not_found(cls, what: str) -> Self:
         """Return 404, the same for what never was, what is gone and what is another tenant's."""
         return cls.of(HTTPStatus.NOT_FOUND, "not_found", f"There is no such {what}.")

@@ -37,12 +37,8 @@ def submit_job(request: Request, services: Services) -> Response:
     except UnreadableSubmissionError as error:
         raise Problem.unreadable(str(error)) from error
     except InvalidSubmissionError as error:
-        refusal = Problem(
-            status=HTTPStatus.UNPROCESSABLE_ENTITY,
-            code="invalid_request",
-            detail="This cannot become a job. Nothing was queued; correct what errors names.",
-            errors=error.errors,
-        )
+        detail = "This cannot become a job. Nothing was queued; correct what errors names."
+        refusal = Problem.invalid(detail, error.errors)
         return _earlier(key_of(request, raw), refusal, request, services)
     draft = Draft.of(checked, request.caller().tenant_id, _submission(request))
     return _submit(draft, key_of(request, raw), request, services)
