@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 from tools.cli.client import RelayClient
 from tools.cli.errors import Exit, UnreachableError
@@ -12,8 +12,8 @@ from tools.cli.machine import Machine
 from tools.cli.output import Output
 from tools.cli.reports import money
 from tools.cli.settings import find_settings
+from tools.cli.shared_options import Limit
 
-LIMIT_MAX = 10_000
 COLUMNS = ("job", "status", "model", "created", "cost")
 
 
@@ -22,7 +22,7 @@ def jobs(
     status: Annotated[tuple[str, ...], Parameter(metavar="STATUS")] = (),
     model: str | None = None,
     endpoint: str | None = None,
-    limit: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=LIMIT_MAX))] = 20,
+    limit: Limit = 20,
     json: bool = False,
     machine: Annotated[Machine, Parameter(parse=False)],
 ) -> Exit:

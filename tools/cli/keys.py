@@ -3,16 +3,16 @@
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 from tools.cli.asking import confirm
 from tools.cli.client import RelayClient
 from tools.cli.errors import Exit, UnreachableError, UsageError
-from tools.cli.job_list import LIMIT_MAX
 from tools.cli.lists import print_list
 from tools.cli.machine import Machine
 from tools.cli.output import Output
 from tools.cli.settings import find_settings
+from tools.cli.shared_options import Limit
 from tools.cli.submission import encoded
 
 PATH = "/v1/api_keys"
@@ -22,7 +22,7 @@ COLUMNS = ("id", "name", "scopes", "last_four", "created_at", "revoked_at")
 def list_keys(
     *,
     tenant: str | None = None,
-    limit: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=LIMIT_MAX))] = 100,
+    limit: Limit = 100,
     json: bool = False,
     machine: Annotated[Machine, Parameter(parse=False)],
 ) -> Exit:

@@ -3,15 +3,15 @@
 from typing import Annotated
 from urllib.parse import quote
 
-from cyclopts import Parameter, validators
+from cyclopts import Parameter
 
 from tools.cli.client import RelayClient
 from tools.cli.errors import Exit
-from tools.cli.job_list import LIMIT_MAX
 from tools.cli.lists import print_list
 from tools.cli.machine import Machine
 from tools.cli.output import Output
 from tools.cli.settings import find_settings
+from tools.cli.shared_options import Limit
 from tools.cli.submission import encoded
 
 PATH = "/v1/senders"
@@ -20,7 +20,7 @@ COLUMNS = ("id", "tenant_id", "created_at")
 
 def list_senders(
     *,
-    limit: Annotated[int, Parameter(validator=validators.Number(gte=1, lte=LIMIT_MAX))] = 100,
+    limit: Limit = 100,
     json: bool = False,
     machine: Annotated[Machine, Parameter(parse=False)],
 ) -> Exit:

@@ -10,6 +10,10 @@ from tools.cli.errors import UsageError
 WAIT_SECONDS_DEFAULT = 600
 WAIT_SECONDS_MAX = 7 * 24 * 3600  # no job lives longer before its deadline
 
+LIMIT_MAX = 10_000
+Limit = Annotated[int, Parameter(validator=validators.Number(gte=1, lte=LIMIT_MAX))]
+"""How many rows a list prints at most."""
+
 
 @Parameter(name="*", group="Following")
 @dataclass(frozen=True, kw_only=True)
