@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tests.unit.simulator.driving import TOOL
 from tests.unit.simulator.sdk import Sdk, Stage
 from tools.simulator.behaviour import Behaviour
 
@@ -18,6 +17,22 @@ MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "conten
 LINE = b'{"custom_id":"0","body":{"messages":[{"role":"user","content":"a"}]}}\n'
 BAD_LINE = b'{"custom_id":"1","body":{"messages":[]}}\n'
 ONE_REQUEST = {"custom_id": "0", "body": {"messages": [{"role": "user", "content": "a"}]}}
+CAPTURED_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "w",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+        },
+    },
+}
+GUARDRAIL = {
+    "block_on_error": True,
+    "moderation_llm_v2": {"model_name": "mistral-moderation-2603", "action": "block"},
+}
 BAD_REQUEST = {"custom_id": "1", "body": {"messages": []}}
 
 
@@ -51,24 +66,25 @@ chat(
     random_seed=7,
     metadata={"k": "v"},
     response_format={"type": "json_object"},
-    tools=[TOOL],
+    tools=[CAPTURED_TOOL],
     tool_choice="none",
     presence_penalty=0.1,
     frequency_penalty=0.1,
     n=1,
     prediction={"type": "content", "content": "x"},
     parallel_tool_calls=True,
+    guardrails=[GUARDRAIL],
     prompt_cache_key="s1",
     service_tier="auto",
     safe_prompt=False,
 )
 chat("chat.complete.minimal")
 chat("chat.complete.reasoning", reasoning_effort="high", prompt_mode="reasoning")
-chat("chat.complete.tools", tools=[TOOL], tool_choice="any", parallel_tool_calls=False)
+chat("chat.complete.tools", tools=[CAPTURED_TOOL], tool_choice="any")
 chat("chat.parse", "chat.parse", response_format=Person)
 chat("chat.stream", "chat.stream")
 chat("chat.stream_async", "chat.stream")
-chat("chat.stream.tools", "chat.stream", tools=[TOOL], tool_choice="any")
+chat("chat.stream.tools", "chat.stream", tools=[CAPTURED_TOOL], tool_choice="any")
 chat(
     "chat.complete.vision",
     messages=[
@@ -87,22 +103,35 @@ chat(
 chat(
     "chat.complete.tool_choice_named_and_tool_turn",
     messages=[
-        {"role": "user", "content": "Hi"},
+        *MESSAGES,
         {
             "role": "assistant",
             "content": "",
             "tool_calls": [
-                {"id": "D681PevKs", "function": {"name": "get_weather", "arguments": "{}"}}
+                {
+                    "id": "D681PevKs",
+                    "type": "function",
+                    "index": 0,
+                    "function": {"name": "get_weather", "arguments": '{"city":"Paris"}'},
+                }
             ],
+            "prefix": False,
         },
         {"role": "tool", "content": "12C", "tool_call_id": "D681PevKs", "name": "get_weather"},
     ],
-    tools=[TOOL],
+    tools=[CAPTURED_TOOL],
     tool_choice={"type": "function", "function": {"name": "get_weather"}},
 )
 plain("agents.complete", "agents.complete", agent_id="ag:1:20240101:x:1", messages=MESSAGES)
-plain("agents.stream", "agents.stream", agent_id="ag:1:20240101:x:1", messages=MESSAGES)
-plain("embeddings.create", "embeddings.create", model="mistral-embed", inputs=["a", "b"])
+plain("agents.stream", "agents.stream", agent_id="ag_1", messages=MESSAGES)
+plain(
+    "embeddings.create",
+    "embeddings.create",
+    model="mistral-embed",
+    inputs=["a", "b"],
+    output_dtype="float",
+    encoding_format="float",
+)
 plain("models.list", "models.list")
 plain("models.retrieve", "models.retrieve", model_id="mistral-small-2603")
 plain("fim.complete", "fim.complete", model="codestral-latest", prompt="def f(", suffix="return 1")
@@ -116,7 +145,7 @@ plain(
     "classifiers.moderate_chat",
     "classifiers.moderate_chat",
     model="mistral-moderation-2603",
-    inputs=MESSAGES,
+    inputs=[{"role": "user", "content": "x"}],
 )
 plain("classifiers.classify", "classifiers.classify", model="ft:classifier:1", inputs=["x"])
 plain(

@@ -2,7 +2,8 @@
 
 A file in fixtures/captures holds the facts of one: its path, the kinds of the fields it was
 answered with, and the type the SDK made of them. ``*`` stands for any name. Nulls and empty lists
-of a capture are filled in where the call that is made here brings about a value.
+of a capture are filled in where the call that is made here brings about a value. Where the relay
+calls the same endpoint, the file holds the request as well.
 """
 
 import json
@@ -21,6 +22,9 @@ from tools.simulator.behaviour import Behaviour
 from tools.simulator.simulator import Simulator
 
 CAPTURES = sorted((Path(__file__).parent / "fixtures" / "captures").glob("*.json"))
+
+# What was captured was asked for blocks and answered without; the simulator answers with them.
+ASKED_OTHERWISE = {"ocr.process": {"include_blocks": True}}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +59,10 @@ def test_a_captured_call_is_answered_in_the_captured_form(
     assert answer.status_code == capture["status"]
     assert type_names(result) == capture["result"]
     assert differences(capture["answer"], body_of(answer)) == []
+    sent = requested(answer.request, capture)
+    if sent:
+        sent["body"] |= ASKED_OTHERWISE.get(file.stem, {})
+    assert sent == capture.get("request")
 
 
 def test_there_is_a_capture_for_each_call() -> None:
@@ -70,6 +78,22 @@ def answered(sdk: Sdk, capture: dict[str, Any]) -> httpx2.Response:
         if response.request.method == capture["method"]
         and path.fullmatch(response.request.url.path)
     ][-1]
+
+
+def requested(request: httpx2.Request, capture: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the SDK sent, in the form of the capture, ``None`` where that holds none."""
+    if "request" not in capture:
+        return None
+    headers = {
+        name: value
+        for name, value in request.headers.items()
+        if name not in {"host", "content-length"}  # these follow from the address and the body
+    }
+    scheme = headers["authorization"].partition(" ")[0]
+    return {
+        "headers": {**headers, "authorization": f"{scheme} *"},
+        "body": json.loads(request.content),
+    }
 
 
 def type_names(result: object) -> str | list[str]:
