@@ -8,6 +8,8 @@ import botocore.session
 from botocore.config import Config
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]
 
+from relay.aws import clients
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
@@ -19,7 +21,12 @@ REGION: Final = "eu-west-1"
 TABLE = "relay"
 BUCKET = "relay-content"
 _TEMPLATE = Path(__file__).parents[1] / "template.yaml"
-_TABLE_ARGUMENTS = ("AttributeDefinitions", "KeySchema", "BillingMode")
+_TABLE_ARGUMENTS = (
+    "AttributeDefinitions",
+    "KeySchema",
+    "GlobalSecondaryIndexes",
+    "BillingMode",
+)
 
 
 @cache
@@ -81,3 +88,16 @@ class Cloud:
         self.s3().create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
+
+
+def forget_clients() -> None:
+    """Have the functions' own clients made anew, from whatever environment there is then."""
+    for client in (
+        clients.dynamodb,
+        clients.sqs,
+        clients.s3,
+        clients.events,
+        clients.secretsmanager,
+        clients._session,  # noqa: SLF001 - a session that read a test's environment must not stay
+    ):
+        client.cache_clear()

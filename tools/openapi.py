@@ -162,8 +162,8 @@ def _responses(route: Route, schemas: _Schemas) -> dict[str, Any]:
 
 def _headers(route: Route) -> dict[str, Any]:
     headers: dict[str, Any] = {}
-    if HTTPStatus.ACCEPTED in route.statuses:
-        headers["Location"] = _header("Where the job is read")
+    if route.location:
+        headers["Location"] = _header(route.location)
     if route.takes_key:
         replayed = "`true` where an earlier request under the same Idempotency-Key did this"
         headers["Idempotent-Replayed"] = _header(replayed)

@@ -1,5 +1,6 @@
 """Templates as data: read, translated as CloudFormation would, looked through, rewritten."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,14 @@ def translated(template: Template, region: str) -> Template:
     session = boto3.Session(region_name=region)
     result: Template = Translator({}, Parser(), boto_session=session).translate(template, {})
     return result
+
+
+def as_cloudformation_sees(file: Path, region: str) -> Template:
+    """Return the template in a file after the SAM transform, as if its code lay in S3."""
+    source = with_code_at(read_template(file), lambda logical_id: f"s3://code/{logical_id}")
+    # By way of JSON, which is how CloudFormation gets it: SAM leaves dicts of its own kind behind.
+    sent: Template = json.loads(json.dumps(translated(source, region)))
+    return sent
 
 
 def with_code_at(template: Template, address: Callable[[str], str]) -> Template:

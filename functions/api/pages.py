@@ -1,14 +1,15 @@
 """Lists: which page is asked for, and how it is answered."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from functions.api.http import QueryParameter, Request, Response
 from functions.api.problems import Problem
 from relay.domain.body_rules import FieldError
 from relay.domain.cursor import from_cursor, to_cursor
-from relay.domain.job_list import LIMIT_DEFAULT, LIMIT_MAX
+from relay.domain.job_list import EXAMINED_MAX, LIMIT_DEFAULT, LIMIT_MAX
 
 PAGE_PARAMETERS = {
     "limit": QueryParameter(
@@ -78,6 +79,24 @@ def limit_of(text: str) -> int:
     if not (is_number and 1 <= int(text) <= LIMIT_MAX):
         raise ValueError(f"must be a whole number from 1 to {LIMIT_MAX}")
     return int(text)
+
+
+def examined[Row](
+    rows: Iterator[Row], limit: int, is_asked_for: Callable[[Row], bool]
+) -> tuple[list[Row], Row | None]:
+    """Return the rows of a filtered page, and the last one looked at where others come after it.
+
+    So many are looked at and no more, so that a rare filter costs a bounded read.
+    """
+    page: list[Row] = []
+    last: Row | None = None
+    for row in islice(rows, EXAMINED_MAX):
+        if len(page) == limit:
+            return page, last
+        last = row
+        if is_asked_for(row):
+            page.append(row)
+    return page, last if next(rows, None) is not None else None
 
 
 def page_response[Row](

@@ -27,6 +27,8 @@ class Route:
     summary: str
     answer: Any
     statuses: Mapping[HTTPStatus, str]
+    location: str = ""
+    """What the header ``Location`` of good answers names, if there is one."""
     problems: tuple[HTTPStatus, ...] = ()
     body: Any = None
     takes_wait: bool = False

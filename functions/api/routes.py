@@ -6,12 +6,13 @@ from typing import Any
 from functions.api.account_routes import ACCOUNT_ROUTES
 from functions.api.cancel_job import cancel_job
 from functions.api.delete_job import delete_job
+from functions.api.event_routes import EVENT_ROUTES
 from functions.api.get_about import HealthView, get_description, get_health
 from functions.api.get_job import get_job
-from functions.api.get_webhook_secret import WebhookSecretView, get_webhook_secret
 from functions.api.list_jobs import PARAMETERS, JobListView, list_jobs
 from functions.api.route import OF_ANY_KEY, Route
 from functions.api.submit_job import rerun_job, submit_job
+from functions.api.webhook_routes import WEBHOOK_ROUTES
 from relay.domain.api_key import Scope
 from relay.domain.job_request import JobRequest
 from relay.domain.job_view import JobView
@@ -38,6 +39,7 @@ ROUTES = (
             HTTPStatus.CONFLICT,
             HTTPStatus.NOT_FOUND,
         ),
+        location="Where the job is read",
         takes_wait=True,
         takes_key=True,
     ),
@@ -106,19 +108,12 @@ ROUTES = (
             HTTPStatus.CONFLICT,
             HTTPStatus.UNPROCESSABLE_ENTITY,
         ),
+        location="Where the job is read",
         takes_wait=True,
         takes_key=True,
     ),
-    Route(
-        method="GET",
-        path="/v1/webhook_secret",
-        act=get_webhook_secret,
-        scope=Scope.WEBHOOKS_WRITE,
-        summary="Read the secret that signs what is posted to callback URLs",
-        answer=WebhookSecretView,
-        statuses={HTTPStatus.OK: "The secret"},
-        problems=OF_ANY_KEY,
-    ),
+    *WEBHOOK_ROUTES,
+    *EVENT_ROUTES,
     *ACCOUNT_ROUTES,
     Route(
         method="GET",

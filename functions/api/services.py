@@ -1,21 +1,29 @@
 """What the API's acts are given: ports, and the deployment's settings."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from functions.api.http import Request
 from relay.domain.egress import EgressPolicy
 from relay.domain.job_request import BodyDefaults
 from relay.ports import (
+    CallbackSecretStore,
     Clock,
     ContentStore,
+    DeliveryStore,
     Dice,
+    EndpointStore,
+    EventStore,
     IdempotencyStore,
     JobStore,
     KeyStore,
+    RecoveryStore,
     Secret,
     SenderStore,
     TenantStore,
+    Wheel,
 )
+from relay.use_cases.redeliver import Redeliver
 from relay.use_cases.submit_job import SubmitJob
 
 
@@ -30,6 +38,20 @@ class Accounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Webhooks:
+    """What tenants are told, where, and what came of it. Events are kept for ``retention``."""
+
+    endpoints: EndpointStore
+    callback_secrets: CallbackSecretStore
+    recoveries: RecoveryStore
+    deliveries: DeliveryStore
+    events: EventStore
+    wheel: Wheel
+    redeliver: Redeliver
+    retention: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """Everything that an act may need. ``public_url`` is empty where the request's host is it."""
 
@@ -38,6 +60,7 @@ class Services:
     idempotency: IdempotencyStore
     submit: SubmitJob
     accounts: Accounts
+    webhooks: Webhooks
     webhook_master_secret: Secret
     clock: Clock
     body_defaults: BodyDefaults

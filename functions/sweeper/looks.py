@@ -9,9 +9,10 @@ from datetime import datetime
 
 from relay.domain.delivery import Delivery
 from relay.domain.event import event_of
-from relay.domain.ids import DeliveryId, EventId, JobId, TenantId
+from relay.domain.ids import DeliveryId, EndpointId, EventId, JobId, TenantId
 from relay.domain.job import Job
-from relay.domain.messages import delivery_message, job_message
+from relay.domain.messages import delivery_message, job_message, recovery_message
+from relay.domain.recovery import Recovery
 from relay.domain.wheel import (
     PUBLISHING_TIME,
     TOLD_AGAIN_APART,
@@ -23,7 +24,7 @@ from relay.domain.wheel import (
     look,
     look_later,
 )
-from relay.ports import DeliveryStore, EventStore, Found, JobStore, Sending
+from relay.ports import DeliveryStore, EventStore, Found, JobStore, RecoveryStore, Sending
 
 type IsBusy = Callable[[], bool]
 """Whether a queue is long, asked only where it matters."""
@@ -38,6 +39,7 @@ class Acts:
     hints: list[Hint] = field(default_factory=list)
     jobs: list[tuple[Hint, Sending]] = field(default_factory=list)
     deliveries: list[tuple[Hint, Sending]] = field(default_factory=list)
+    recoveries: list[tuple[Hint, Sending]] = field(default_factory=list)
     untold: list[Job] = field(default_factory=list)
     unpublished: list[tuple[TenantId, EventId]] = field(default_factory=list)
     unreadable: int = 0
@@ -58,6 +60,7 @@ class LookAtRows:
 
     jobs: JobStore
     deliveries: DeliveryStore
+    recoveries: RecoveryStore
     events: EventStore
 
     def __call__(self, hints: Sequence[Hint], *, at: datetime, is_busy: IsQueueBusy) -> Acts:
@@ -68,6 +71,8 @@ class LookAtRows:
             self._look_at_jobs(of_jobs, at, acts, lambda: is_busy(HintKind.JOB))
         if of_deliveries := by_kind[HintKind.DELIVERY]:
             self._look_at_deliveries(of_deliveries, at, acts, lambda: is_busy(HintKind.DELIVERY))
+        if of_recoveries := by_kind[HintKind.RECOVERY]:
+            self._look_at_recoveries(of_recoveries, at, acts, lambda: is_busy(HintKind.RECOVERY))
         if of_events := by_kind[HintKind.EVENT]:
             self._look_at_events(of_events, at, acts)
         return acts
@@ -113,6 +118,18 @@ class LookAtRows:
             sending = _sending(message, delivery.tenant_id, result, at)
             acts.take(result, acts.deliveries, (hint, sending))
 
+    def _look_at_recoveries(
+        self, hints: Sequence[Hint], at: datetime, acts: Acts, is_busy: IsBusy
+    ) -> None:
+        found = self.recoveries.find([(EndpointId(hint.owner), hint.id) for hint in hints])
+        for hint, recovery in _readable(hints, found, at, acts):
+            if recovery.finished_at is not None or at >= recovery.ends_at:
+                continue
+            result = _look(hint, Watched.recovery(recovery), at, is_busy)
+            message = recovery_message(recovery)
+            sending = _sending(message, recovery.tenant_id, result, at)
+            acts.take(result, acts.recoveries, (hint, sending))
+
     def _look_at_events(self, hints: Sequence[Hint], at: datetime, acts: Acts) -> None:
         names = {EventId(hint.id): (TenantId(hint.owner), hint) for hint in hints}
         asked = [(tenant_id, event_id) for event_id, (tenant_id, _) in names.items()]
@@ -126,9 +143,9 @@ class LookAtRows:
         return self.events.published(asked) if asked else set()
 
 
-def _readable[Row: (Job, Delivery)](
+def _readable[Id: str, Row: (Job, Delivery, Recovery)](
     hints: Sequence[Hint],
-    found: Found[JobId, Row] | Found[DeliveryId, Row],
+    found: Found[Id, Row],
     at: datetime,
     acts: Acts,
 ) -> Iterable[tuple[Hint, Row]]:

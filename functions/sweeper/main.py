@@ -18,12 +18,16 @@ handle = make_handler(
     Sweep(
         wheel=bootstrap.wheel(_table),
         look_at_rows=LookAtRows(
-            jobs=_jobs, deliveries=bootstrap.delivery_store(_table), events=_events
+            jobs=_jobs,
+            deliveries=bootstrap.delivery_store(_table),
+            recoveries=bootstrap.recovery_store(_table),
+            events=_events,
         ),
         jobs=_jobs,
         events=_events,
         jobs_queue=bootstrap.queue(_settings.jobs_queue_url),
         deliveries_queue=bootstrap.queue(_settings.deliveries_queue_url),
+        events_queue=bootstrap.queue(_settings.events_queue_url),
         clock=_clock,
     ),
     clock=_clock,

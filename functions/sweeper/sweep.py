@@ -58,6 +58,7 @@ class Sweep:
     events: EventStore
     jobs_queue: Queue
     deliveries_queue: Queue
+    events_queue: Queue
     clock: Clock
 
     def __call__(self, *, ends_at: datetime) -> Swept:
@@ -113,6 +114,7 @@ class Sweep:
             self.wheel.put(acts.hints)
         self._send(self.jobs_queue, acts.jobs, swept)
         self._send(self.deliveries_queue, acts.deliveries, swept)
+        self._send(self.events_queue, acts.recoveries, swept)
         for job in acts.untold:
             try:
                 self.jobs.save(job, job.asked_to_tell_again())
@@ -150,8 +152,12 @@ class Sweep:
         swept.sent += len(looks)
 
     def _is_busy(self, kind: HintKind) -> bool:
-        queue = self.jobs_queue if kind is HintKind.JOB else self.deliveries_queue
-        return queue.depth() > BUSY_MESSAGES
+        queues = {
+            HintKind.JOB: self.jobs_queue,
+            HintKind.DELIVERY: self.deliveries_queue,
+            HintKind.RECOVERY: self.events_queue,
+        }
+        return queues[kind].depth() > BUSY_MESSAGES
 
     def _lag(self, positions: Sequence[Position]) -> timedelta:
         oldest = min(position.minute for position in positions)

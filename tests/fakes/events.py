@@ -1,5 +1,6 @@
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
 from typing import Any, override
 
 from relay.aws.event_row import to_outbox_row
@@ -15,6 +16,7 @@ from tests.fakes.seam import QUIET, Seam
 
 class InMemoryEventStore(EventStore):
     def __init__(self, seam: Seam = QUIET, *, stream: Changes | None = None) -> None:
+        self.unreadable: set[EventId] = set()
         self._events: dict[tuple[TenantId, EventId], Event] = {}
         self._unpublished: set[tuple[TenantId, EventId]] = set()
         self._stream = stream
@@ -30,11 +32,8 @@ class InMemoryEventStore(EventStore):
     @override
     def insert(self, event: Event) -> None:
         with self._seam.around("events.insert"):
-            name = (event.tenant_id, event.id)
-            if name not in self._events:
-                self._events[name] = event
-                self._unpublished.add(name)
-                self._note(None, event)
+            if not self.has(event):
+                self.keep_as_outbox(event)
 
     @override
     def published(self, names: Collection[tuple[TenantId, EventId]]) -> set[EventId]:
@@ -66,6 +65,26 @@ class InMemoryEventStore(EventStore):
             except KeyError as error:
                 raise NotFoundError(event_id) from error
 
+    @override
+    def oldest_first(
+        self, tenant_id: TenantId, *, after: str, before: str | None = None, at: datetime
+    ) -> Iterator[Event]:
+        with self._seam.around("events.list"):
+            found = [it for it in self._events.values() if it.tenant_id == tenant_id]
+        for event in sorted(found, key=lambda it: it.id):
+            is_in = event.id > after and (before is None or event.id < before)
+            if is_in and event.purge_at > at and event.id not in self.unreadable:
+                yield event
+
+    def has(self, event: Event) -> bool:
+        return (event.tenant_id, event.id) in self._events
+
+    def keep_as_outbox(self, event: Event) -> None:
+        """Insert a new event as part of somebody else's step."""
+        self._events[event.tenant_id, event.id] = event
+        self._unpublished.add((event.tenant_id, event.id))
+        self._note(None, event)
+
     def all(self) -> list[Event]:
         return list(self._events.values())
 
@@ -75,8 +94,7 @@ def never(_: Event) -> bool:
 
 
 class InMemoryEventBus(EventBus):
-    """Keeps what it took, twice where it was told twice, and passes on to ``target`` what its
-    rule lets through."""
+    """Keeps what it took, twice where it was told twice, and passes it on to ``target``."""
 
     def __init__(
         self,
@@ -101,7 +119,7 @@ class InMemoryEventBus(EventBus):
 
     def _take(self, event: Event) -> None:
         self.taken.append(event)
-        if self._target is not None and event.type.startswith("job."):
+        if self._target is not None:
             self._target.send_text(json.dumps(as_told(event)))
 
 

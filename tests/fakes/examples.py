@@ -1,4 +1,4 @@
-"""Jobs, deliveries, events and keys that are valid, for tests that care about one thing of them."""
+"""Valid jobs, deliveries, endpoints and so on, for tests that care about one thing of them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -10,11 +10,13 @@ from relay.domain.content import REQUEST_KEY, Content, Place, inline, result_key
 from relay.domain.delivery import Delivery, delivery_id
 from relay.domain.endpoints import Endpoint
 from relay.domain.event import Event, event_of
-from relay.domain.ids import JobId, TenantId, ulid
+from relay.domain.ids import DeliveryId, EndpointId, JobId, TenantId, ulid
 from relay.domain.job import Job, Submission
 from relay.domain.job_error import ErrorCode, JobError
 from relay.domain.money import Money
+from relay.domain.recovery import Recovery, recovery_of
 from relay.domain.usage import Usage
+from relay.domain.webhook_endpoint import WebhookEndpoint
 from tests.fakes.clock import NOON
 
 TENANT = TenantId("ten_" + ulid(NOON, bytes(10)))
@@ -97,6 +99,42 @@ def a_delivery(**changes: Any) -> Delivery:
         purge_at=NOON + timedelta(days=30),
     )
     return replace(delivery, **changes)
+
+
+def an_endpoint_id(number: int = 1) -> EndpointId:
+    return EndpointId("we_" + ulid(NOON, number.to_bytes(10)))
+
+
+def an_endpoint(**changes: Any) -> WebhookEndpoint:
+    """Return an endpoint just registered at noon, for all events of jobs."""
+    endpoint = WebhookEndpoint(
+        id=an_endpoint_id(),
+        tenant_id=TENANT,
+        url="https://example.com/hooks",
+        event_types=("job.*",),
+        created_at=NOON,
+    )
+    return replace(endpoint, **changes)
+
+
+def a_delivery_to(endpoint: WebhookEndpoint, number: int = 1, **changes: Any) -> Delivery:
+    """Return a delivery to an endpoint, with an id that sorts by its number."""
+    identifier = DeliveryId("dlv_" + ulid(NOON, number.to_bytes(10)))
+    to_it = {"tenant_id": endpoint.tenant_id, "target_id": endpoint.id, "url": endpoint.url}
+    return a_delivery(id=identifier, **(to_it | changes))
+
+
+def a_recovery(**changes: Any) -> Recovery:
+    """Return a recovery, begun at noon, of what happened in the hour before."""
+    recovery = recovery_of(
+        an_endpoint_id(),
+        TENANT,
+        identifier="rec_" + ulid(NOON, bytes(10)),
+        since=NOON - timedelta(hours=1),
+        until=NOON,
+        at=NOON,
+    )
+    return replace(recovery, **changes)
 
 
 def an_api_key(text: str = new_key(bytes(32)), **changes: Any) -> ApiKey:

@@ -14,12 +14,15 @@ from relay.domain.delivery import Delivery, DeliveryAttempt, DeliveryStatus
 from relay.domain.endpoints import Endpoint
 from relay.domain.event import Event
 from relay.domain.idempotency import Reservation
-from relay.domain.ids import DeliveryId, EventId, JobId, TenantId, ulid
+from relay.domain.ids import DeliveryId, EndpointId, EventId, JobId, TenantId, ulid
 from relay.domain.job import ATTEMPTS_MAX, Callback, Job, JobStatus, StatusReason, Submission
 from relay.domain.job_error import ErrorCode, JobError, UpstreamError
 from relay.domain.job_view import thin_view
 from relay.domain.money import Money
+from relay.domain.recovery import Recovery
+from relay.domain.secret_versions import NEVER_ROTATED, OldSecret, SecretVersions
 from relay.domain.usage import Usage
+from relay.domain.webhook_endpoint import DisabledReason, EndpointStatus, WebhookEndpoint
 from relay.domain.wheel import Hint, HintKind, Purpose
 from tests.fakes.clock import NOON
 
@@ -151,13 +154,14 @@ def deliveries(draw: st.DrawFn) -> Delivery:
         st.builds(
             Delivery,
             id=st.builds(DeliveryId, st.builds(unused_id, st.just("dlv"))),
-            tenant_id=st.builds(TenantId, texts),
+            tenant_id=st.builds(TenantId, st.builds(unused_id, st.just("ten"))),
             target_id=texts,
             event_id=st.builds(EventId, texts),
             event_type=texts,
             occurred_at=moments,
             sequence=counts,
-            job_id=st.builds(JobId, texts),
+            job_id=st.none() | st.builds(JobId, texts),
+            data=st.none() | st.dictionaries(texts, st.none() | texts | counts, max_size=4),
             url=texts,
             payload=st.sampled_from(["full", "thin"]),
             legacy_signature=st.booleans(),
@@ -167,11 +171,65 @@ def deliveries(draw: st.DrawFn) -> Delivery:
             fence=counts,
             lease_until=st.none() | moments,
             attempts=st.lists(attempts, max_size=3).map(tuple),
+            opened_at=st.none() | moments,
+            round_id=st.none() | texts,
+            attempts_before=counts,
+            turn_at=st.none() | moments,
         )
     )
     finished_at = None if status is DeliveryStatus.PENDING else draw(moments)
     return replace(delivery, status=status, finished_at=finished_at)
 
+
+secret_versions = st.builds(
+    SecretVersions,
+    current=st.integers(2, 10**6),
+    old=st.lists(st.builds(OldSecret, counts, moments), max_size=4).map(tuple),
+)
+
+
+@st.composite
+def endpoints(draw: st.DrawFn) -> WebhookEndpoint:
+    """Return an endpoint in any state that it accepts, each with an id of its own."""
+    status = draw(st.sampled_from(EndpointStatus))
+    endpoint = draw(
+        st.builds(
+            WebhookEndpoint,
+            id=st.builds(EndpointId, st.builds(unused_id, st.just("we"))),
+            tenant_id=st.builds(TenantId, st.builds(unused_id, st.just("ten"))),
+            url=texts,
+            event_types=st.lists(texts, max_size=3).map(tuple),
+            payload=st.sampled_from(["full", "thin"]),
+            legacy_signature=st.booleans(),
+            description=texts,
+            metadata=st.dictionaries(st.text(min_size=1, max_size=8), texts, max_size=4),
+            created_at=moments,
+            secrets=st.just(NEVER_ROTATED) | secret_versions,
+            version=st.integers(1, 10**6),
+            failing_since=st.none() | moments,
+            slow_since=st.none() | moments,
+            turn_at=st.none() | moments,
+        )
+    )
+    reason = draw(st.sampled_from(DisabledReason)) if status is EndpointStatus.DISABLED else None
+    return replace(endpoint, status=status, disabled_reason=reason)
+
+
+recoveries = st.builds(
+    Recovery,
+    id=st.builds(unused_id, st.just("rec")),
+    tenant_id=st.builds(TenantId, texts),
+    endpoint_id=st.builds(EndpointId, st.builds(unused_id, st.just("we"))),
+    since=moments,
+    until=moments,
+    created_at=moments,
+    due_at=moments,
+    purge_at=whole_seconds,
+    version=st.integers(1, 10**6),
+    after=st.none() | st.builds(EventId, texts),
+    redelivered=counts,
+    finished_at=st.none() | moments,
+)
 
 events = st.builds(
     Event,

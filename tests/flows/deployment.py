@@ -11,12 +11,14 @@ from enum import StrEnum
 from typing import Any
 
 from functions.api.handler import make_handler as make_api
-from functions.api.services import Accounts, Services
+from functions.api.services import Accounts, Services, Webhooks
 from functions.authorizer.handler import make_handler as make_authorizer
+from functions.deliverer.addressees import Addressees
 from functions.deliverer.deliver import Deliver
 from functions.deliverer.handler import make_handler as make_deliverer
 from functions.fanout.fan_out import FanOut
 from functions.fanout.handler import make_handler as make_fanout
+from functions.fanout.recover import Recover
 from functions.intake.handler import make_handler as make_intake
 from functions.intake.take_submission import TakeSubmission
 from functions.publisher.handler import make_handler as make_publisher
@@ -33,10 +35,13 @@ from relay.adapters.table_stream import TableStreamReader
 from relay.domain.egress import EgressPolicy
 from relay.domain.job_request import BodyDefaults
 from relay.ports import Clock, Dice, Mistral, Offload, WebhookSender
+from relay.use_cases.redeliver import Redeliver
 from relay.use_cases.submit_job import SubmitJob
+from relay.use_cases.tell_event import EventData
 from tests.fakes.changes import Changes
 from tests.fakes.contents import InMemoryContentStore
 from tests.fakes.deliveries import InMemoryDeliveryStore
+from tests.fakes.endpoints import InMemoryCallbackSecretStore, InMemoryEndpointStore
 from tests.fakes.events import InMemoryEventBus, InMemoryEventStore
 from tests.fakes.examples import TENANT
 from tests.fakes.gate import InMemoryCircuitStore, InMemoryRateBucket
@@ -46,6 +51,7 @@ from tests.fakes.keys import InMemoryKeyStore
 from tests.fakes.log import ReadableLog
 from tests.fakes.offloading import offload as offload_at_once
 from tests.fakes.queue import InMemoryQueue
+from tests.fakes.recoveries import InMemoryRecoveryStore
 from tests.fakes.seam import QUIET, Seam
 from tests.fakes.secret import FakeSecret
 from tests.fakes.senders import InMemorySenderStore
@@ -126,6 +132,9 @@ class Deployment:
         self.contents = self.content_store(seam)
         self.events = InMemoryEventStore(seam, stream=self.stream)
         self.deliveries = InMemoryDeliveryStore(seam)
+        self.endpoints = InMemoryEndpointStore(self.events, seam)
+        self.callback_secrets = InMemoryCallbackSecretStore(seam)
+        self.recoveries = InMemoryRecoveryStore(seam)
         self.idempotency = InMemoryIdempotencyStore(seam)
         self.senders = InMemorySenderStore(seam)
         self.tenants = InMemoryTenantStore(seam)
@@ -133,12 +142,7 @@ class Deployment:
         self.circuits = InMemoryCircuitStore(seam, stream=self.stream)
         self.calls = self._bucket("calls", 1)
         self.backlog = self._bucket("backlog", BACKLOG_SHARE)
-        self.submissions_queue = self._queue("submissions")
-        self.jobs_queue = self._queue("jobs")
-        self.events_queue = self._queue("events")
-        self.deliveries_queue = self._queue("deliveries")
-        self.submissions_dead = InMemoryQueue(machine.clock, seam, name="submissions_dead")
-        self.unpublished = InMemoryQueue(machine.clock, seam, name="unpublished")
+        self._make_queues()
         self.bus = InMemoryEventBus(seam, target=self.events_queue)
         self.secret = FakeSecret(MASTER_SECRET, seam)
         self.measured: dict[str, float] = {}
@@ -162,6 +166,15 @@ class Deployment:
             Function.FANOUT: self.events_queue,
             Function.DELIVERER: self.deliveries_queue,
         }
+
+    def _make_queues(self) -> None:
+        clock, seam = self._machine.clock, self._machine.seam
+        self.submissions_queue = self._queue("submissions")
+        self.jobs_queue = self._queue("jobs")
+        self.events_queue = self._queue("events")
+        self.deliveries_queue = self._queue("deliveries")
+        self.submissions_dead = InMemoryQueue(clock, seam, name="submissions_dead")
+        self.unpublished = InMemoryQueue(clock, seam, name="unpublished")
 
     def content_store(self, seam: Seam) -> InMemoryContentStore:
         """Make where content is kept."""
@@ -204,6 +217,16 @@ class Deployment:
                 tenants=self.tenants,
                 senders=self.senders,
                 dice=self._machine.dice,
+            ),
+            webhooks=Webhooks(
+                endpoints=self.endpoints,
+                callback_secrets=self.callback_secrets,
+                recoveries=self.recoveries,
+                deliveries=self.deliveries,
+                events=self.events,
+                wheel=self.wheel,
+                redeliver=self.redeliver,
+                retention=RETENTION,
             ),
             webhook_master_secret=self.secret,
             clock=clock,
@@ -274,30 +297,45 @@ class Deployment:
         )
 
     def _fanout(self) -> Handler:
+        clock = self._machine.clock_of("fanout")
+        shared: dict[str, Any] = {
+            "endpoints": self.endpoints,
+            "deliveries": self.deliveries,
+            "wheel": self.wheel,
+            "clock": clock,
+        }
         return make_fanout(
-            FanOut(
-                jobs=self.jobs,
-                deliveries=self.deliveries,
-                wheel=self.wheel,
-                queue=self.deliveries_queue,
-                clock=self._machine.clock_of("fanout"),
+            FanOut(jobs=self.jobs, queue=self.deliveries_queue, **shared),
+            Recover(
+                recoveries=self.recoveries, events=self.events, redeliver=self.redeliver, **shared
             ),
-            self.logs["fanout"],
+            clock=clock,
+            retention=RETENTION,
+            log=self.logs["fanout"],
         )
+
+    @property
+    def redeliver(self) -> Redeliver:
+        return Redeliver(deliveries=self.deliveries, wheel=self.wheel, queue=self.deliveries_queue)
 
     def _deliverer(self) -> Handler:
         machine, clock = self._machine, self._machine.clock_of("deliverer")
         deliver = Deliver(
             deliveries=self.deliveries,
-            jobs=self.jobs,
-            contents=self.contents,
+            addressees=Addressees(
+                endpoints=self.endpoints,
+                callback_secrets=self.callback_secrets,
+                recoveries=self.recoveries,
+                wheel=self.wheel,
+                master_secret=self.secret,
+                dice=machine.dice,
+            ),
+            event_data=EventData(jobs=self.jobs, contents=self.contents, api_url=API_URL),
             wheel=self.wheel,
             sender=machine.sender,
-            master_secret=self.secret,
             clock=clock,
             dice=machine.dice,
             offload=machine.offload,
-            api_url=API_URL,
         )
         return make_deliverer(
             deliver,
@@ -311,11 +349,17 @@ class Deployment:
         clock = self._machine.clock_of("sweeper")
         sweep = Sweep(
             wheel=self.wheel,
-            look_at_rows=LookAtRows(jobs=self.jobs, deliveries=self.deliveries, events=self.events),
+            look_at_rows=LookAtRows(
+                jobs=self.jobs,
+                deliveries=self.deliveries,
+                recoveries=self.recoveries,
+                events=self.events,
+            ),
             jobs=self.jobs,
             events=self.events,
             jobs_queue=self.jobs_queue,
             deliveries_queue=self.deliveries_queue,
+            events_queue=self.events_queue,
             clock=clock,
         )
         return make_sweeper(

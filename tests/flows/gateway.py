@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 from functions.api.routes import ROUTES
 from relay.domain.errors import UnavailableError
@@ -54,6 +55,7 @@ class Gateway:
     ) -> Reply:
         """Answer a request. One without a key where one is needed ends here."""
         self._requests += 1
+        path, _, query = path.partition("?")
         route, parameters = _match(method, path)
         given = {"content-type": "application/json"} | dict(headers or {})
         if key is not None:
@@ -65,6 +67,7 @@ class Gateway:
         event = {
             "routeKey": route,
             "rawPath": path,
+            "queryStringParameters": dict(parse_qsl(query)) or None,
             "headers": given,
             "pathParameters": parameters,
             "requestContext": context,

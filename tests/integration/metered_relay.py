@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from functions.deliverer.addressees import Addressees
 from functions.deliverer.deliver import Deliver
 from functions.fanout.fan_out import FanOut, told_event
 from functions.worker.gate import Gate, Hold
@@ -12,12 +13,15 @@ from functions.worker.outcome import Outcome
 from functions.worker.setting_aside import SetAside
 from functions.worker.unclaimed import Unclaimed
 from relay.adapters.content_store import AwsContentStore
+from relay.adapters.dynamodb_callback_secrets import DynamoDBCallbackSecretStore
 from relay.adapters.dynamodb_circuit import DynamoDBCircuitStore
 from relay.adapters.dynamodb_deliveries import DynamoDBDeliveryStore
+from relay.adapters.dynamodb_endpoints import DynamoDBEndpointStore
 from relay.adapters.dynamodb_events import DynamoDBEventStore
 from relay.adapters.dynamodb_idempotency import DynamoDBIdempotencyStore
 from relay.adapters.dynamodb_jobs import DynamoDBJobStore
 from relay.adapters.dynamodb_rate import DynamoDBRateBucket
+from relay.adapters.dynamodb_recoveries import DynamoDBRecoveryStore
 from relay.adapters.dynamodb_wheel import DynamoDBWheel
 from relay.domain.content import result_key
 from relay.domain.endpoints import Endpoint
@@ -27,6 +31,7 @@ from relay.domain.job import Callback, Job, Submission
 from relay.domain.messages import DeliveryMessage, JobMessage
 from relay.domain.webhook_exchange import WebhookAnswer, WebhookRequest
 from relay.use_cases.submit_job import Draft, SubmitJob
+from relay.use_cases.tell_event import EventData
 from tests.cloud import BUCKET, TABLE, Cloud
 from tests.fakes.clock import NOON, FakeClock
 from tests.fakes.dice import LoadedDice
@@ -56,6 +61,9 @@ class MeteredRelay:
         self.events = DynamoDBEventStore(client, TABLE)
         self._wheel = DynamoDBWheel(client, TABLE)
         self._deliveries = DynamoDBDeliveryStore(client, TABLE)
+        self.endpoints = DynamoDBEndpointStore(client, TABLE)
+        self._callback_secrets = DynamoDBCallbackSecretStore(client, TABLE)
+        self._recoveries = DynamoDBRecoveryStore(client, TABLE)
         self._idempotency = DynamoDBIdempotencyStore(client, TABLE)
         self._queue = InMemoryQueue(self.clock)
         self.gate = Gate(
@@ -129,6 +137,7 @@ class MeteredRelay:
         """Fan an event out, and attempt its delivery until a subscriber takes it."""
         fan_out = FanOut(
             jobs=self.jobs,
+            endpoints=self.endpoints,
             deliveries=self._deliveries,
             wheel=self._wheel,
             queue=self._queue,
@@ -136,17 +145,24 @@ class MeteredRelay:
         )
         deliver = Deliver(
             deliveries=self._deliveries,
-            jobs=self.jobs,
-            contents=self.contents,
+            addressees=Addressees(
+                endpoints=self.endpoints,
+                callback_secrets=self._callback_secrets,
+                recoveries=self._recoveries,
+                wheel=self._wheel,
+                master_secret=FakeSecret("a-master-secret"),
+                dice=self.dice,
+            ),
+            event_data=EventData(
+                jobs=self.jobs, contents=self.contents, api_url="https://relay.example.com"
+            ),
             wheel=self._wheel,
             sender=self.sender,
-            master_secret=FakeSecret("a-master-secret"),
             clock=self.clock,
             dice=self.dice,
             offload=offload,
-            api_url="https://relay.example.com",
         )
-        (delivery,) = fan_out(told_event(thin_envelope(event)))
+        (delivery,) = fan_out(told_event(thin_envelope(event), retention=timedelta(days=30)))
         due: datetime = delivery.next_attempt_at
         for status in statuses:
             self.clock.at = due

@@ -10,20 +10,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from functions.worker.gate import Hold, Pass
+from relay.adapters.dynamodb_deliveries import DynamoDBDeliveryStore
 from relay.adapters.dynamodb_jobs import HOLDER_BYTES, ROW_GROWTH_BYTES, DynamoDBJobStore
+from relay.adapters.dynamodb_wheel import DynamoDBWheel
 from relay.aws.job_row import to_row
 from relay.aws.values import size_of, to_item
 from relay.domain.backoff import UNWRITTEN_HOLD_MAX
 from relay.domain.content import REQUEST_KEY, Content, Place, inline, result_key
+from relay.domain.delivery import DELIVERY_LEASE
 from relay.domain.ids import TenantId, ulid
 from relay.domain.job import Job, JobStatus, StatusReason
 from relay.domain.money import Money
 from relay.domain.usage import Usage
+from relay.domain.wheel import HintKind, watch
 from tests.cloud import TABLE, Cloud
 from tests.fakes.clock import NOON
 from tests.fakes.dice import FakeDice
-from tests.fakes.examples import LEASE_MARGIN, SOME_ERROR, a_job, a_job_id, completed
+from tests.fakes.examples import (
+    LEASE_MARGIN,
+    SOME_ERROR,
+    a_delivery_to,
+    a_job,
+    a_job_id,
+    an_endpoint,
+    completed,
+)
 from tests.fakes.strategies import jobs as any_jobs
+from tests.fakes.webhook_sender import answered
 from tests.integration.metered_relay import CALLBACK, INTERVAL, KEY, MeteredRelay
 from tests.integration.write_meter import UNIT_BYTES, WriteMeter, row_bytes
 
@@ -148,7 +161,36 @@ def test_a_short_wait_costs_nothing(cloud: Cloud) -> None:
     assert relay.meter.units[submitted:] == []
 
 
-def test_a_webhook_costs_four_units(cloud: Cloud) -> None:
+def test_a_delivery_to_an_endpoint_costs_a_hint_its_row_and_its_place_in_the_index(
+    cloud: Cloud,
+) -> None:
+    client = cloud.dynamodb()
+    meter, deliveries = WriteMeter(client, cloud.dynamodb()), DynamoDBDeliveryStore(client, TABLE)
+    delivery = a_delivery_to(an_endpoint(), data={"id": "we_1", "metadata": {"order": "4711"}})
+    hint = watch(HintKind.DELIVERY, delivery.target_id, delivery.id, NOON)
+
+    DynamoDBWheel(client, TABLE).put([hint])
+    deliveries.create(delivery)
+    held = deliveries.claim(delivery.target_id, delivery.id, at=NOON, lease=DELIVERY_LEASE)
+    deliveries.save(held, held.attempted(answered(200), at=NOON + SECOND, chance=0.5))
+
+    assert meter.units == [("W", 1), ("D", 1), ("d", 1), ("D", 1), ("D", 1)]
+
+
+def test_a_redelivery_costs_one_unit(cloud: Cloud) -> None:
+    client = cloud.dynamodb()
+    meter, deliveries = WriteMeter(client, cloud.dynamodb()), DynamoDBDeliveryStore(client, TABLE)
+    before = a_delivery_to(an_endpoint()).cancelled(NOON)
+    deliveries.create(before)
+    made = len(meter.units)
+
+    again = before.reopened(NOON, round_id="1", payload="full", legacy=False)
+    deliveries.reopen(before, again, at=NOON)
+
+    assert meter.units[made:] == [("D", 1)]
+
+
+def test_a_webhook_costs_five_units(cloud: Cloud) -> None:
     relay = MeteredRelay(cloud)
     event = relay.publish(*relay.run(relay.submit(callback=CALLBACK)))
     told = len(relay.meter.units)
@@ -156,7 +198,7 @@ def test_a_webhook_costs_four_units(cloud: Cloud) -> None:
     relay.tell(event, 200)
 
     assert len(relay.sender.posts) == 1
-    assert relay.meter.units[told:] == [("W", 1), ("D", 1), ("D", 1), ("D", 1)]
+    assert relay.meter.units[told:] == [("W", 1), ("D", 1), ("d", 1), ("D", 1), ("D", 1)]
 
 
 def test_a_webhook_that_is_tried_again_costs_two_more_and_from_the_third_time_a_hint(
@@ -169,7 +211,7 @@ def test_a_webhook_that_is_tried_again_costs_two_more_and_from_the_third_time_a_
     relay.tell(event, 500, 500, 500, 200)
 
     assert len(relay.sender.posts) == 4
-    assert relay.meter.kinds[told:] == "WD" + "DD" + "DD" + "DWD" + "DD"
+    assert relay.meter.kinds[told:] == "WDd" + "DD" + "DD" + "DWD" + "DD"
     assert {cost for _, cost in relay.meter.units[told:]} == {1}
 
 

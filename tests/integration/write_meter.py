@@ -1,14 +1,15 @@
 """What writes cost, by DynamoDB's published rule, which moto does not follow.
 
 A write costs one unit per started KiB of the row, before or after it, whichever is larger. A
-deletion is a write, of the row before it, and one of nothing costs a unit too.
+deletion is a write, of the row before it, and one of nothing costs a unit too. An index costs the
+same for its own entry, wherever a write changes that.
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tests.cloud import TABLE
+from tests.cloud import TABLE, table_properties
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,7 +24,7 @@ class WriteMeter:
     def __init__(self, metered: "DynamoDBClient", reader: "DynamoDBClient") -> None:
         self.units: list[tuple[str, int]] = []
         self._reader = reader
-        self._before: list[tuple[dict[str, Any], int]] = []
+        self._before: list[tuple[dict[str, Any], dict[str, Any]]] = []
         for operation in _OPERATIONS:
             events = metered.meta.events
             events.register(f"provide-client-params.dynamodb.{operation}", self._note_before)
@@ -35,21 +36,35 @@ class WriteMeter:
 
     @property
     def kinds(self) -> str:
-        """The first letters of the rows that were written, in order."""
+        """The first letters of the rows, and in lower case of the indexes, in order."""
         return "".join(kind for kind, _ in self.units)
 
     def _note_before(self, params: Mapping[str, Any], **_: object) -> None:
-        self._before = [(key, self._row_bytes(key)) for key in _keys_of(params)]
+        self._before = [(key, self._row(key)) for key in _keys_of(params)]
 
     def _note_after(self, **_: object) -> None:
         for key, before in self._before:
-            largest = max(before, self._row_bytes(key), 1)
-            kind = key["pk"]["S"][0]
-            self.units.append((kind, -(-largest // UNIT_BYTES)))
+            after = self._row(key)
+            self.units.append((key["pk"]["S"][0], _units(before, after)))
+            for index in table_properties()["GlobalSecondaryIndexes"]:
+                old, new = (_entry(index, row) for row in (before, after))
+                if old != new:
+                    self.units.append((index["IndexName"][0], _units(old, new)))
 
-    def _row_bytes(self, key: Mapping[str, Any]) -> int:
+    def _row(self, key: Mapping[str, Any]) -> dict[str, Any]:
         found = self._reader.get_item(TableName=TABLE, Key=key, ConsistentRead=True)
-        return row_bytes(found.get("Item", {}))
+        return found.get("Item", {})
+
+
+def _units(before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
+    return -(-max(row_bytes(before), row_bytes(after), 1) // UNIT_BYTES)
+
+
+def _entry(index: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an index that keeps keys only holds of a row, nothing if it has no such key."""
+    assert index["Projection"]["ProjectionType"] == "KEYS_ONLY", "else an entry is more"
+    own = {part["AttributeName"] for part in index["KeySchema"]}
+    return {name: row[name] for name in own | {"pk", "sk"}} if own <= row.keys() else {}
 
 
 def _keys_of(params: Mapping[str, Any]) -> list[dict[str, Any]]:

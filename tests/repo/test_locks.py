@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tests.repo.tree import text_of
+from tests.repo.tree import files, text_of
 
 PROJECT = tomllib.loads(text_of("pyproject.toml"))
 PIN = re.compile(r"^([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)(?: ; ([^\\]+?))?(?: \\)?$", re.MULTILINE)
@@ -91,7 +91,7 @@ def test_the_layer_holds_the_tree_of_the_projects_dependencies_as_tested() -> No
     assert shipped == {name: tested[name] for name in needed}
 
 
-@pytest.mark.parametrize("name", ["uv", "sam", "ministack"])
+@pytest.mark.parametrize("name", ["uv", "sam", "ministack", "audit", "checkov"])
 def test_the_other_locks_hold_what_their_lists_ask_for(name: str) -> None:
     lines = text_of(f"requirements/{name}.in").splitlines()
     asked = [Requirement(line.partition(" #")[0]) for line in lines if re.match(r"\w", line)]
@@ -102,10 +102,27 @@ def test_the_other_locks_hold_what_their_lists_ask_for(name: str) -> None:
         assert pins[canonicalize_name(requirement.name)] in requirement.specifier
 
 
+def locks() -> list[str]:
+    return [name for name in files() if re.fullmatch(r"requirements/\w+\.txt", name)] + [
+        "layers/dependencies/requirements.txt"
+    ]
+
+
+def test_every_list_has_a_lock_that_make_lock_makes() -> None:
+    lists = [name for name in files() if re.fullmatch(r"requirements/\w+\.in", name)]
+
+    made = {name.replace(".in", ".txt") for name in lists} | {"requirements/dev.txt"}
+    makefile = text_of("Makefile")
+
+    assert made == set(locks()) - {"layers/dependencies/requirements.txt"}
+    assert [name for name in locks() if f"-o {name}" not in makefile] == []
+
+
 def test_every_pin_has_a_hash() -> None:
-    for file in ("requirements/dev.txt", "layers/dependencies/requirements.txt"):
+    for file in locks():
         entries = re.split(r"^(?=[\w.-]+(?:\[[^\]]*\])?==)", text_of(file), flags=re.MULTILINE)[1:]
 
+        assert entries
         assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 

@@ -1,6 +1,7 @@
 """The seam of a simulated history: at each call of each port something may come between."""
 
 import random
+import threading
 from datetime import timedelta
 from typing import Protocol, override
 
@@ -33,10 +34,18 @@ class FaultySeam(Seam):
         self.others: Others | None = None
         self.outages = 0
         self.stalls = 0
+        self.calls = 0
         self._lots = lots
+        self._last: dict[tuple[int, str], int] = {}
+
+    def number_here(self, call: str) -> int:
+        """Return the number of the last such call by whoever asks: each turn is a thread."""
+        return self._last.get((threading.get_ident(), call), 0)
 
     @override
     def before(self, call: str) -> None:
+        self.calls += 1
+        self._last[threading.get_ident(), call] = self.calls
         if self.others is None:
             return
         self._come_between(self.others)

@@ -29,6 +29,8 @@ def watch_posts(world: Simulation) -> list[str]:
 
     def look(request: WebhookRequest) -> None:
         told = json.loads(request.body)
+        if not told["type"].startswith("job."):
+            return
         job = next((j for j in world.jobs.all() if j.id == told["data"]["id"]), None)
         if job is None:
             faults.append("I7: a job is told of that is not there")
@@ -151,14 +153,15 @@ def _deliveries_are_made(world: Simulation) -> Iterator[str]:
         f"I6: {count} deliveries of {name}" for name, count in by_event.items() if count > 1
     )
     posted = world.subscribers.bodies_by_id()
-    for webhook_id, bodies in posted.items():
+    for (webhook_id, _), bodies in posted.items():
         if len(bodies) > 1:
             yield f"I6: {webhook_id} was posted with {len(bodies)} different bodies"
-    deliveries = {it.event_id: it for it in world.deliveries.all()}
+    deliveries = {it.event_id: it for it in world.deliveries.all() if it.target_id == it.job_id}
     for job in world.jobs.all():
         event = event_of(None, job)
         if job.callback is not None and event is not None:
-            yield from _delivered(deliveries.get(event.id), job, is_posted=event.id in posted)
+            is_posted = (event.id, job.callback.url) in posted
+            yield from _delivered(deliveries.get(event.id), job, is_posted=is_posted)
 
 
 def _delivered(delivery: Delivery | None, job: Job, *, is_posted: bool) -> Iterator[str]:

@@ -4,9 +4,9 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import override
+from typing import Protocol, override
 
 from standardwebhooks.webhooks import Webhook
 
@@ -20,6 +20,7 @@ from tests.fakes.seam import Seam
 from tests.fakes.webhook_sender import answered, unanswered
 from tests.simulation.rates import Rates
 
+_SLOW, _QUICK = timedelta(seconds=14), timedelta(milliseconds=12)
 _BAD_GATEWAY = Answer(status=503, headers={}, body=b"upstream connect error")
 
 
@@ -79,6 +80,14 @@ class SimulatedMistral(Mistral):
         return chat_answer(text)
 
 
+class Owners(Protocol):
+    """Those of registered endpoints."""
+
+    def take(self, request: WebhookRequest) -> None:
+        """Check a request at its very moment."""
+        ...
+
+
 class SimulatedSubscribers(WebhookSender):
     """Check what they get as a receiver should, and answer as their address says."""
 
@@ -90,6 +99,7 @@ class SimulatedSubscribers(WebhookSender):
         self.posts: list[WebhookRequest] = []
         self.faults: list[str] = []
         self.look: Callable[[WebhookRequest], None] = lambda _: None
+        self.owners: Owners | None = None
         self._lots = lots
         self._seam = seam
 
@@ -97,15 +107,20 @@ class SimulatedSubscribers(WebhookSender):
     async def post(self, request: WebhookRequest) -> WebhookAnswer:
         with self._seam.around("webhooks.post"):
             self.posts.append(request)
-            self._verify(request)
+            if "/hook-" not in request.url:
+                self._verify(request)
+            elif self.owners is not None:
+                self.owners.take(request)
             self.look(request)
             if "slow" in request.url:
-                await self.clock.sleep(timedelta(seconds=14))
+                await self.clock.sleep(_SLOW)
             if "dead" in request.url:
                 return unanswered(WebhookFailure.TIMEOUT)
+            if "gone" in request.url:
+                return answered(410)
             if self._lots.random() < self.rates.subscriber_failing:
                 return self._lots.choice([answered(500), answered(302), unanswered()])
-            return answered(200)
+            return replace(answered(200), duration=_SLOW if "slow" in request.url else _QUICK)
 
     def _verify(self, request: WebhookRequest) -> None:
         host = request.url.split("/")[2]
@@ -117,9 +132,10 @@ class SimulatedSubscribers(WebhookSender):
         if abs(at - self.clock.now()) > timedelta(minutes=5):
             self.faults.append(f"I14: {headers['webhook-id']} carries an old time stamp")
 
-    def bodies_by_id(self) -> dict[str, Counter[bytes]]:
-        """Return what was posted under each id."""
-        found: dict[str, Counter[bytes]] = {}
+    def bodies_by_id(self) -> dict[tuple[str, str], Counter[bytes]]:
+        """Return what was posted under each id to each address."""
+        found: dict[tuple[str, str], Counter[bytes]] = {}
         for post in self.posts:
-            found.setdefault(post.headers["webhook-id"], Counter())[post.body] += 1
+            name = (post.headers["webhook-id"], post.url)
+            found.setdefault(name, Counter())[post.body] += 1
         return found

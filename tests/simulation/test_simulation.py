@@ -13,6 +13,8 @@ PLAUSIBLE_SEEDS = range(50)
 PLAUSIBLE_JOBS = 105  # some are refused or made by nobody, so that 5,000 are left
 SWARM_SEEDS = range(200)
 SWARM_JOBS = 25
+ENDPOINT_SEEDS = range(30)
+ENDPOINT_JOBS = 20
 
 
 @pytest.mark.parametrize("seed", PLAUSIBLE_SEEDS)
@@ -26,6 +28,16 @@ def test_on_a_bad_day_every_job_ends_once_and_is_told(seed: int) -> None:
 @pytest.mark.parametrize("seed", SWARM_SEEDS)
 def test_whatever_goes_wrong_most_every_job_ends_once_and_is_told(seed: int) -> None:
     assert live(seed, swarm(seed), jobs=SWARM_JOBS).faults == []
+
+
+@pytest.mark.parametrize("seed", ENDPOINT_SEEDS)
+def test_whatever_goes_wrong_each_endpoint_gets_what_it_chose_and_nothing_else(seed: int) -> None:
+    rates = swarm(seed) if seed % 3 else PLAUSIBLE
+
+    history = live(seed, rates, jobs=ENDPOINT_JOBS, has_endpoints=True)
+
+    assert history.faults == []
+    assert history.acts.total() > 0
 
 
 @pytest.mark.parametrize(("seed", "rates"), KEPT)

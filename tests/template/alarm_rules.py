@@ -16,18 +16,24 @@ from tests.template.rules import Faults, at, rule
 from tools.template import Json, Template
 
 ALARM = "AWS::CloudWatch::Alarm"
+TOLD = [
+    {"Fn::If": ["HasAlarmTopic", {"Ref": "AlarmTopicArn"}, {"Ref": "AWS::NoValue"}]},
+    {"Fn::If": ["HasAlarmEmail", {"Ref": "AlarmTopic"}, {"Ref": "AWS::NoValue"}]},
+]
 _GIVEN = "the namespace that is given"
 
 
 @rule(
     at("WorkerErrorsAlarm", "AlarmActions").drop(),
+    at("WorkerErrorsAlarm", "AlarmActions", 0).drop(),
+    at("OldestDueAlarm", "AlarmActions", 1).drop(),
     at("OldestDueAlarm", "AlarmDescription").drop(),
     at("SweeperHeartbeatAlarm", "TreatMissingData").drop(),
 )
 def every_alarm_says_what_it_means_to_the_operator(template: Template) -> Faults:
     for name, alarm in every(template, ALARM):
-        if "AlarmTopicArn" not in str(alarm.get("AlarmActions")):
-            yield f"{name}: tells nobody"
+        if alarm.get("AlarmActions") != TOLD:
+            yield f"{name}: does not tell whom it should"
         if not alarm.get("AlarmDescription"):
             yield f"{name}: does not say what it means"
         if alarm.get("TreatMissingData") not in {"breaching", "notBreaching"}:

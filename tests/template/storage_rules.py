@@ -116,11 +116,33 @@ def no_secret_passes_through_the_template(template: Template) -> Faults:
 
 @rule(
     *(at_root("Resources", name, "DeletionPolicy").drop() for name in PRECIOUS),
+    at_root("Resources", "Bucket", "DeletionPolicy").put("Retain"),
     at_root("Resources", "Table", "UpdateReplacePolicy").put("Delete"),
 )
 def what_cannot_be_made_again_outlives_the_stack(template: Template) -> Faults:
+    """It goes with a stack that could not be created: nothing is in it, and it would be left."""
     for name in PRECIOUS:
         assert properties_of(template, name), f"{name} is not in the template"
         resource = template["Resources"][name]
-        if {resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")} != {"Retain"}:
-            yield f"{name}: goes with the stack"
+        policies = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
+        if policies != ("RetainExceptOnCreate", "Retain"):
+            yield f"{name}: has {policies}"
+
+
+@rule(
+    at("Table", "DeletionProtectionEnabled").drop(),
+    at("Table", "DeletionProtectionEnabled").put(value=True),
+    at("Table", "DeletionProtectionEnabled").put({"Fn::If": ["IsProd", False, True]}),
+    at_root("Conditions", "IsProd").put({"Fn::Equals": [{"Ref": "Stage"}, "dev"]}),
+    at_root("Parameters", "Stage", "Default").put("prod"),
+    at_root("Parameters", "Stage", "AllowedValues").add("test"),
+)
+def production_is_protected_and_a_first_try_can_be_removed(template: Template) -> Faults:
+    stage = template["Parameters"]["Stage"]
+    if (stage["Default"], stage["AllowedValues"]) != ("dev", ["dev", "prod"]):
+        yield "Stage: a first try is not dev"
+    if template["Conditions"]["IsProd"] != {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}:
+        yield "IsProd: is something else"
+    for name, table in every(template, "AWS::DynamoDB::Table"):
+        if table.get("DeletionProtectionEnabled") != {"Fn::If": ["IsProd", True, False]}:
+            yield f"{name}: anybody may delete it in production, or nobody a first try"

@@ -7,7 +7,18 @@ import pytest
 from tests.template.rules import RULES, Breakage, Rule
 from tools.template import Template
 
-SUBJECTS = ("alarm", "api", "environment", "function", "mapping", "queue", "storage", "time")
+SUBJECTS = (
+    "alarm",
+    "api",
+    "dashboard",
+    "email",
+    "environment",
+    "function",
+    "mapping",
+    "queue",
+    "storage",
+    "time",
+)
 for subject in SUBJECTS:
     import_module(f"tests.template.{subject}_rules")
 

@@ -105,7 +105,9 @@ class Caller:
     def _unreachable(
         self, call: Call, error: Exception, *, may_have_arrived: bool
     ) -> UnreachableError:
-        reason = f"{type(error).__name__}: {error}".replace(self._settings.api_key, "[API key]")
+        reason = f"{type(error).__name__}: {error}"
+        if self._settings.api_key:  # there is none where anybody may ask
+            reason = reason.replace(self._settings.api_key, "[API key]")
         lines = [reason.removesuffix(": ")]
         advice = [f"Check the network and the address, which came from {self._settings.source}."]
         if call.method != "GET" and may_have_arrived:

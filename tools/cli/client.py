@@ -6,6 +6,8 @@ Source: the service's own description, ``GET /openapi.json``.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urlencode, urljoin
@@ -40,12 +42,23 @@ class Made:
     is_replay: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A part of a list. ``cursor`` is where it goes on, also where it has not grown so far yet."""
+
+    data: list[dict[str, Any]]
+    has_more: bool
+    cursor: str | None
+
+
 class RelayClient:
     """Shows the API key to the API alone; use as a context manager."""
 
     def __init__(self, settings: Settings, machine: Machine) -> None:
         self._settings = settings
         self._caller = Caller(settings, machine)
+        self.heard_at: datetime | None = None
+        """The service's own clock, as its last answer told it."""
 
     def __enter__(self) -> Self:
         """Return the client."""
@@ -126,20 +139,58 @@ class RelayClient:
         asked = dict(parameters)
         while left > 0:  # ends with the list, else with what is left of the limit
             asked["limit"] = str(min(left, PAGE_SIZE_MAX))
-            url = f"{self._settings.api_url}{path}?{urlencode(asked)}"
-            call = Call(method="GET", url=url, headers=self._with_key({}, 0))
-            page = self._object_in(self._caller.send(call))
-            data, cursor = page.get("data"), page.get("next_cursor")
-            if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
-                raise self._stranger("its answer is not a list")
-            yield from data[:left]
-            left -= len(data)
-            if not (page.get("has_more") and isinstance(cursor, str)):
+            page = self.page(path, asked)
+            yield from page.data[:left]
+            left -= len(page.data)
+            if not page.has_more or page.cursor is None:
                 return
-            asked["cursor"] = cursor
+            asked["cursor"] = page.cursor
+
+    def page(self, path: str, parameters: Mapping[str, str], *, hold_seconds: int = 0) -> Page:
+        """Return one page of a list, held where ``parameters`` say so.
+
+        Raises:
+            RefusedError: The service said no.
+            UnreachableError: There was no answer, or one that is not a list.
+        """
+        url = f"{self._settings.api_url}{path}?{urlencode(parameters)}"
+        headers = self._with_key({}, 0)
+        call = Call(method="GET", url=url, headers=headers, hold_seconds=hold_seconds)
+        page = self._object_in(self._caller.send(call))
+        data, cursor = page.get("data"), page.get("next_cursor")
+        if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
+            raise self._stranger("its answer is not a list")
+        return Page(
+            data=data,
+            has_more=bool(page.get("has_more")),
+            cursor=cursor if isinstance(cursor, str) else None,
+        )
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return what is at a path and is not a job.
+
+        Raises:
+            RefusedError: The service said no.
+            UnreachableError: There was no answer.
+        """
+        url = f"{self._settings.api_url}{path}"
+        call = Call(method="GET", url=url, headers=self._with_key({}, 0))
+        return self._object_in(self._caller.send(call))
+
+    def change(self, path: str, body: bytes) -> dict[str, Any]:
+        """Change what is at a path, and return it as it is then.
+
+        Raises:
+            RefusedError: The service said no.
+            UnreachableError: There was no answer; it may be changed.
+        """
+        url = f"{self._settings.api_url}{path}"
+        headers = self._with_key({"Content-Type": "application/json"}, 0)
+        call = Call(method="PATCH", url=url, headers=headers, body=body)
+        return self._object_in(self._caller.send(call))
 
     def make(self, path: str, body: bytes, *, idempotency_key: str) -> Made:
-        """Make something other than a job.
+        """Make something other than a job, or have something done.
 
         Raises:
             RefusedError: The service said no.
@@ -208,6 +259,7 @@ class RelayClient:
         return data
 
     def _json_in(self, response: httpx.Response) -> Any:
+        self.heard_at = _date_of(response) or self.heard_at
         if response.is_error:
             raise refusal(response, api_key=self._settings.api_key)
         if not response.is_success:
@@ -222,3 +274,11 @@ class RelayClient:
             f"What is at {self._settings.api_url} does not seem to be Mistral Relay: {why}.",
             advice=[f"Check the address, which came from {self._settings.source}."],
         )
+
+
+def _date_of(response: httpx.Response) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(response.headers.get("date", ""))
+    except (ValueError, TypeError):  # absent or unreadable
+        return None
+    return at if at.tzinfo else None

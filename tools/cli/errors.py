@@ -31,6 +31,7 @@ class Exit(IntEnum):
 
     DONE = 0
     JOB_FAILED = 1
+    CHECK_FAILED = 1  # of relay doctor, or a step of relay init
     USAGE = 2
     REFUSED = 3
     UNREACHABLE = 4

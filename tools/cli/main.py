@@ -18,6 +18,9 @@ from tools.cli.output import Output
 from tools.cli.version import version
 
 SECONDS_SHAPE = re.compile(r"[0-9]+")
+HELP_FLAGS = frozenset({"-h", "--help"})
+LISTED_ALONE = frozenset({"endpoints", "events", "deliveries"})
+"""The groups whose name alone lists what there is, as ``relay jobs`` does."""
 
 ABOUT = (
     "Durable asynchronous inference for Mistral AI: every question becomes a job "
@@ -32,15 +35,19 @@ AFTERWORD = """Examples:
   relay job job_01JD3Q6M8W9Y2X4Z5A7B9C1D3E --json
   relay jobs --status failed --limit 50
   relay map prompts.txt -o answers.jsonl --model mistral-small-latest
+  relay endpoints create https://example.com/hooks/mistral --events 'job.*'
+  relay listen --forward-to http://localhost:3000/hook
 
 Where the service is:
 
-  RELAY_API_URL and RELAY_API_KEY, else the nearest .relay/stack.json from here upwards.
+  RELAY_API_URL and RELAY_API_KEY, else the nearest .relay/stack.json from here upwards,
+  else what relay init saved: ~/.config/mistral-relay/config.json, or below XDG_CONFIG_HOME.
 
 Exit codes:
 
     0  done
-    1  a job failed, was cancelled or expired
+    1  a job failed, was cancelled or expired; a webhook was not taken;
+       or a check of relay doctor, a step of relay init
     2  wrong usage or settings
     3  refused by the service
     4  the service could not be reached
@@ -59,8 +66,11 @@ commands = App(
 )
 
 
-def _group(name: str, about: str, **helps: str) -> None:
-    """Register the commands of ``tools.cli.NAME``, by the names of its functions."""
+def _group(name: str, about: str, **helps: str | tuple[str, str]) -> None:
+    """Register the commands of ``tools.cli.NAME``, by the names of its functions.
+
+    A command that stands elsewhere has its address before its help.
+    """
     group = App(
         name=name,
         help=about,
@@ -68,11 +78,27 @@ def _group(name: str, about: str, **helps: str) -> None:
         version_flags=[],
         default_parameter=commands.default_parameter,
     )
-    for function, text in helps.items():
-        group.command(f"tools.cli.{name}:{function}", name=function.split("_")[0], help=text)
+    for function, told in helps.items():
+        address, text = told if isinstance(told, tuple) else (f"{name}:{function}", told)
+        group.command(f"tools.cli.{address}", name=_command_name(function), help=text)
     commands.command(group)
 
 
+def _command_name(function: str) -> str:
+    """Return what is typed for a function: of ``list_keys`` just ``list``, as it is a built-in."""
+    return "list" if function.startswith("list_") else function.replace("_", "-")
+
+
+commands.command(
+    "tools.cli.init:init",
+    name="init",
+    help="Make a stack on AWS ready: Mistral's key, an admin key, a tenant, a first job.",
+)
+commands.command(
+    "tools.cli.doctor:doctor",
+    name="doctor",
+    help="Check a deployment, and say what is wrong and what to do.",
+)
 commands.command(
     "tools.cli.submit:submit",
     name="submit",
@@ -108,6 +134,47 @@ _group(
     add="Let an AWS identity send for a tenant.",
     remove="Let an AWS identity send for nobody.",
 )
+_group(
+    "endpoints",
+    "Your webhook endpoints; without a command, list them.",
+    list_endpoints="List endpoints.",
+    show="Show an endpoint.",
+    create="Register an endpoint; its secret is shown this once.",
+    update="Change an endpoint.",
+    delete="Delete an endpoint.",
+    enable=("endpoint_acts:enable", "Let an endpoint be told of events again."),
+    disable=("endpoint_acts:disable", "Let an endpoint be told of nothing until it is enabled."),
+    rotate_secret=("endpoint_acts:rotate_secret", "Make an endpoint a new secret."),
+    test=("endpoint_acts:try_endpoint", "Send an endpoint a test event, and show what came of it."),
+    recover=("endpoint_acts:recover", "Send again what failed or was missed."),
+)
+_group(
+    "events",
+    "What happened, and what happens; without a command, list events.",
+    list_events="List events, the oldest first, or follow them.",
+    show="Print an event as a full webhook carries it.",
+)
+_group(
+    "deliveries",
+    "Events on their way to webhooks; without a command, list them.",
+    list_deliveries="List deliveries.",
+    show="Show a delivery with each of its attempts.",
+)
+commands.command(
+    "tools.cli.redeliver:redeliver",
+    name="redeliver",
+    help="Send a delivery, or an event to an endpoint, once more.",
+)
+commands.command(
+    "tools.cli.listen:listen",
+    name="listen",
+    help="Post each event as it happens to a server on this machine, signed.",
+)
+commands.command(
+    "tools.cli.trigger:trigger",
+    name="trigger",
+    help="Make an event really happen, and show it.",
+)
 
 
 def run(tokens: Sequence[str], machine: Machine) -> int:
@@ -115,7 +182,7 @@ def run(tokens: Sequence[str], machine: Machine) -> int:
     output = Output(machine)
     try:
         command, bound, left = commands.parse_args(
-            wait_spelled_out(tokens),
+            wait_spelled_out(list_spelled_out(tokens)),
             console=output.out,
             error_console=output.err,
             exit_on_error=False,
@@ -131,6 +198,13 @@ def run(tokens: Sequence[str], machine: Machine) -> int:
     except KeyboardInterrupt:
         output.error(InterruptedCliError("Interrupted."))
         return Exit.INTERRUPTED
+
+
+def list_spelled_out(tokens: Sequence[str]) -> Sequence[str]:
+    """Write ``relay events --follow`` as ``relay events list --follow``."""
+    first, *others = tokens or ("",)
+    is_for_list = not others or (others[0].startswith("-") and others[0] not in HELP_FLAGS)
+    return [first, "list", *others] if first in LISTED_ALONE and is_for_list else tokens
 
 
 def wait_spelled_out(tokens: Sequence[str]) -> list[str]:

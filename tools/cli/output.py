@@ -39,6 +39,10 @@ class Output:
         """Print one JSON value on stdout."""
         print(json.dumps(data, indent=2, ensure_ascii=False), file=self._stdout)
 
+    def json_line(self, data: object) -> None:
+        """Print one JSON value on a line of its own, which whoever reads along gets at once."""
+        print(json.dumps(data, ensure_ascii=False), file=self._stdout, flush=True)
+
     def line(self, text: str) -> None:
         """Print a line on stdout."""
         self.out.print(Text(printable(text)), soft_wrap=True)

@@ -13,7 +13,7 @@ EXCERPT_CHARACTERS_MAX = 300
 REQUEST_ID_HEADERS = ("x-request-id", "apigw-requestid", "x-amzn-requestid")
 ADVICE = {
     400: "Correct the request and send it again.",
-    401: "Check RELAY_API_KEY, or the api_key in .relay/stack.json; it may have been revoked.",
+    401: "Check the key in RELAY_API_KEY or the settings file; it may have been revoked.",
     402: "Raise the budget, or wait for its next period.",
     403: "Use a key that has the scope: jobs:write to submit, jobs:read to look, or admin.",
     404: "Check the id and the key: what is another tenant's or long gone looks the same.",

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from tools.cli.errors import UsageError
+from tools.cli.saved_settings import saved_path
 
 URL_VARIABLE = "RELAY_API_URL"
 KEY_VARIABLE = "RELAY_API_KEY"  # the variable's name, not a key
@@ -39,51 +40,57 @@ class Settings:
 def find_settings(
     environment: Mapping[str, str], folder: Path, *, for_admin: bool = False
 ) -> Settings:
-    """Return the environment's settings, else those of the nearest local stack.
+    """Return the environment's settings, else the nearest local stack's, else what init saved.
 
-    A local stack has two keys, of which ``for_admin`` takes the one that may do everything.
-    The two never mix: half of one and half of the other would send a key to a stranger.
+    The files have two keys, of which ``for_admin`` takes the one that manages the others.
+    The sources never mix: half of one and half of the other would send a key to a stranger.
 
     Raises:
         UsageError: There are none, or they cannot be used.
     """
     url, key = environment.get(URL_VARIABLE, ""), environment.get(KEY_VARIABLE, "")
     if url and key:
-        return _checked(url, key, source="the environment")
+        return checked_settings(url, key, source="the environment")
     if url or key:
         missing, present = (KEY_VARIABLE, URL_VARIABLE) if url else (URL_VARIABLE, KEY_VARIABLE)
         raise UsageError(
             f"{present} is set, but {missing} is not.",
-            advice=[f"Set {missing} too, or unset {present} to use a local stack."],
+            advice=[f"Set {missing} too, or unset {present} to use what is in a file."],
         )
+    name = "admin_key" if for_admin else "api_key"
     for parent in (folder, *folder.parents):
         if (parent / STACK_FILE).is_file():
-            return _from_stack_file(parent / STACK_FILE, "admin_key" if for_admin else "api_key")
+            return _from_file(parent / STACK_FILE, name, "Start the local stack again.")
+    saved = saved_path(environment)
+    if saved is not None and saved.is_file():
+        return _from_file(saved, name, "Run relay init again.")
     raise UsageError(
         "No Mistral Relay to talk to.",
         advice=[
             f"Set {URL_VARIABLE} and {KEY_VARIABLE},",
-            f"or start a local stack with `make up`, which writes {STACK_FILE}, and stay below it.",
+            f"or start a local stack with `make up`, which writes {STACK_FILE}, and stay below it,",
+            "or run relay init for a stack on AWS, which saves both for you.",
         ],
     )
 
 
-def _from_stack_file(path: Path, name: str) -> Settings:
+def _from_file(path: Path, name: str, advice: str) -> Settings:
     try:
         stack: Any = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{path} cannot be read as JSON.", advice=["Start the local stack again."]
-        ) from error
+        raise UsageError(f"{path} cannot be read as JSON.", advice=[advice]) from error
     url, key = (stack.get("api_url"), stack.get(name)) if isinstance(stack, dict) else ("", "")
     if not (isinstance(url, str) and url and isinstance(key, str) and key):
-        raise UsageError(
-            f"{path} has no api_url or no {name}.", advice=["Start the local stack again."]
-        )
-    return _checked(url, key, source=str(path))
+        raise UsageError(f"{path} has no api_url or no {name}.", advice=[advice])
+    return checked_settings(url, key, source=str(path))
 
 
-def _checked(url: str, key: str, *, source: str) -> Settings:
+def checked_settings(url: str, key: str, *, source: str) -> Settings:
+    """Return settings from anywhere.
+
+    Raises:
+        UsageError: They cannot be used.
+    """
     url, key = url.strip().rstrip("/"), key.strip()
     if not _is_base_url(url):
         raise UsageError(

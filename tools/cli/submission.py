@@ -102,19 +102,37 @@ def deadline_of(text: str, *, at: datetime) -> str:
     Raises:
         UsageError: It is neither.
     """
+    return _moment(text, at, option="--deadline", sign=1)
+
+
+def past_moment(text: str, *, option: str, at: datetime) -> str:
+    """Return a moment as the API takes it, from a time with its zone or a span that is over.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    return _moment(text, at, option=option, sign=-1)
+
+
+def _moment(text: str, at: datetime, *, option: str, sign: int) -> str:
     span = DURATION_SHAPE.fullmatch(text)
     try:
         if span:
-            moment = at + timedelta(**{DURATION_UNITS[span[2]]: int(span[1])})
+            moment = at + sign * timedelta(**{DURATION_UNITS[span[2]]: int(span[1])})
         else:
             moment = datetime.fromisoformat(text)
             if moment.tzinfo is None:
-                raise UsageError(f"--deadline {text} has no zone; write it with Z or +02:00.")
-        return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+                raise UsageError(f"{option} {text} has no zone; write it with Z or +02:00.")
+        return wire_moment(moment)
     except (ValueError, OverflowError) as error:
         raise UsageError(
-            f"--deadline takes a time such as 2027-01-31T12:00:00Z or a span such as 2h, not {text}"
+            f"{option} takes a time such as 2027-01-31T12:00:00Z or a span such as 2h, not {text}"
         ) from error
+
+
+def wire_moment(moment: datetime) -> str:
+    """Return an aware moment as the API takes it, cut to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def encoded(request: dict[str, Any]) -> bytes:

@@ -17,6 +17,7 @@ LOGS = FOLDER / "logs"
 BUILD = FOLDER / "build"
 BUILD_CACHE = FOLDER / "cache"
 SCRATCH = FOLDER / "tmp"
+RECORDED_CALLS = SCRATCH / "calls.jsonl"
 
 
 class AlreadyRunningError(Exception):

@@ -5,12 +5,16 @@ import socket
 import sys
 from dataclasses import dataclass
 
-from tools.local.folder import BUILD, BUILD_CACHE, REPOSITORY, SCRATCH
+from tools.local.folder import BUILD, BUILD_CACHE, RECORDED_CALLS, REPOSITORY, SCRATCH
+from tools.recording.sitecustomize import FILE_VARIABLE
 
 LOOPBACK = "127.0.0.1"
 REGION = "eu-west-1"
 SAM = REPOSITORY / ".tools/sam/bin/sam"
 MINISTACK_PYTHON = REPOSITORY / ".tools/ministack/bin/python"
+RECORDING = REPOSITORY / "tools/recording"
+RECORDING_VARIABLE = "RELAY_RECORD_CALLS"
+"""Set to 1 it has the functions write down what each of their calls needs of IAM."""
 # Where each part is found if nobody else is there, so that addresses stay the same from run to run.
 FRONT_PORT = 8720
 MISTRAL_PORT = 8721
@@ -85,7 +89,15 @@ def aws_environment(url: str) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "AUTH": "true",  # functions have the rights of their own roles, and no others
         "IOT_MTLS_ENABLED": "0",  # would listen on all interfaces
-    }
+    } | _recording()
+
+
+def _recording() -> dict[str, str]:
+    """Return what makes the functions record their calls, if that is asked for."""
+    if os.environ.get(RECORDING_VARIABLE) != "1":
+        return {}
+    RECORDED_CALLS.touch()  # so that it is seen where nothing was recorded
+    return {"PYTHONPATH": str(RECORDING), FILE_VARIABLE: str(RECORDED_CALLS)}
 
 
 def mistral_command(url: str) -> list[str]:

@@ -16,6 +16,7 @@ from relay.adapters.system_dice import SystemDice
 from relay.aws import clients
 from relay.domain.egress import EgressPolicy
 from relay.ports import (
+    CallbackSecretStore,
     ChangeReader,
     CircuitStore,
     Clock,
@@ -23,6 +24,7 @@ from relay.ports import (
     DeadLetters,
     DeliveryStore,
     Dice,
+    EndpointStore,
     EventBus,
     EventStore,
     IdempotencyStore,
@@ -31,6 +33,7 @@ from relay.ports import (
     Mistral,
     Queue,
     RateBucket,
+    RecoveryStore,
     Secret,
     SenderStore,
     TenantStore,
@@ -97,6 +100,27 @@ def delivery_store(table: str) -> DeliveryStore:
     from relay.adapters.dynamodb_deliveries import DynamoDBDeliveryStore
 
     return DynamoDBDeliveryStore(clients.dynamodb(), table)
+
+
+def endpoint_store(table: str) -> EndpointStore:
+    """Return where webhook endpoints are kept."""
+    from relay.adapters.dynamodb_endpoints import DynamoDBEndpointStore
+
+    return DynamoDBEndpointStore(clients.dynamodb(), table)
+
+
+def callback_secret_store(table: str) -> CallbackSecretStore:
+    """Return where it is kept how callbacks are signed."""
+    from relay.adapters.dynamodb_callback_secrets import DynamoDBCallbackSecretStore
+
+    return DynamoDBCallbackSecretStore(clients.dynamodb(), table)
+
+
+def recovery_store(table: str) -> RecoveryStore:
+    """Return where recoveries are kept."""
+    from relay.adapters.dynamodb_recoveries import DynamoDBRecoveryStore
+
+    return DynamoDBRecoveryStore(clients.dynamodb(), table)
 
 
 def key_store(table: str) -> KeyStore:

@@ -54,6 +54,7 @@ class ApiSettings:
     table_name: str = _required("TABLE_NAME")
     bucket_name: str = _required("BUCKET_NAME")
     jobs_queue_url: str = _required("JOBS_QUEUE_URL")
+    deliveries_queue_url: str = _required("DELIVERIES_QUEUE_URL")
     webhook_master_secret_arn: str = _required("WEBHOOK_MASTER_SECRET_ARN")
     retention_days: int = _number("RETENTION_DAYS")
     max_request_bytes: int = _number("MAX_REQUEST_BYTES")
@@ -102,6 +103,7 @@ class SweeperSettings:
     table_name: str = _required("TABLE_NAME")
     jobs_queue_url: str = _required("JOBS_QUEUE_URL")
     deliveries_queue_url: str = _required("DELIVERIES_QUEUE_URL")
+    events_queue_url: str = _required("EVENTS_QUEUE_URL")
     metrics_namespace: str = _required("METRICS_NAMESPACE")
 
 
@@ -120,6 +122,7 @@ class FanoutSettings:
 
     table_name: str = _required("TABLE_NAME")
     deliveries_queue_url: str = _required("DELIVERIES_QUEUE_URL")
+    retention_days: int = _number("RETENTION_DAYS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

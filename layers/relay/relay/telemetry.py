@@ -44,6 +44,7 @@ FIELDS = frozenset(
         "status",
         "status_code",
         "status_reason",
+        "recovery_id",
         "target_id",
         "tenant_id",
         "tokens",

@@ -16,6 +16,7 @@ from tools.cli.machine import Machine
 from tools.cli.main import run
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+type Service = Callable[[httpx.Request], httpx.Response]
 ENVIRONMENT = {"RELAY_API_URL": API_URL, "RELAY_API_KEY": API_KEY}
 
 
@@ -47,16 +48,21 @@ class Said:
 
 
 class Relay:
-    """Runs ``relay`` in this process against a fake service; no run ever shows the key."""
+    """Runs ``relay`` in this process against a fake service; no run ever shows a canary."""
 
-    def __init__(self, service: FakeRelay, clock: FakeClock, folder: Path) -> None:
-        self.service = service
+    def __init__(self, service: Service, clock: FakeClock, folder: Path) -> None:
+        self.service: Service = service
         self.clock = clock
         self.folder = folder
         self.environment: Mapping[str, str] = ENVIRONMENT
         self.stdin = b""
         self.input: Callable[[bytes], io.BytesIO] = io.BytesIO
         self.stream: Callable[[], io.StringIO] = io.StringIO
+        self.aws: Callable[[str], Any] | None = None
+        self.typed_unseen = ""
+        self.canaries: list[str] = [API_KEY]
+        """What no run may ever show."""
+        self._drawn = 0
 
     def __call__(self, *tokens: str) -> Said:
         stdout, stderr = self.stream(), self.stream()
@@ -71,11 +77,19 @@ class Relay:
             wait=self.clock.wait,
             new_key=lambda: "fresh-key",
             transport=httpx.MockTransport(self.service),
+            aws=self.aws,
+            ask_unseen=lambda _: self.typed_unseen,
+            randomness=self._randomness,
         )
         exit_code = run(tokens, machine)
         said = Said(exit_code, stdout.getvalue(), stderr.getvalue())
-        assert API_KEY not in said.stdout + said.stderr + repr(machine)
+        shown = said.stdout + said.stderr + repr(machine)
+        assert [canary for canary in self.canaries if canary in shown] == []
         return said
+
+    def _randomness(self, size: int) -> bytes:
+        self._drawn += 1
+        return bytes([self._drawn]) * size
 
 
 @pytest.fixture

@@ -54,13 +54,17 @@ class FakeRelay:
     answers_instead: Callable[[httpx.Request], httpx.Response] | None = None
     made: dict[str, httpx.Response] = field(default_factory=dict)
     """What a request other than a job's is answered, by its method and path."""
+    acts: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
+    """The same, where the answer changes with time."""
+    others: dict[str, Callable[[httpx.Request], httpx.Response]] = field(default_factory=dict)
+    """Servers that are not the service, by their host."""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         if request.url.host == "results.example":
             return self.stored
-        if self.answers_instead:
-            return self.answers_instead(request)
+        if other := self.others.get(request.url.host, self.answers_instead):
+            return other(request)
         if self.faults:
             return self._fail(self.faults.pop(0))
         if request.headers.get("authorization") != f"Bearer {API_KEY}":
@@ -79,6 +83,7 @@ class FakeRelay:
             f"POST /v1/jobs/{JOB_ID}/cancel": self._cancel,
             **{f"GET {path}": self._page for path in self.lists},
             **self.made,
+            **self.acts,
         }
 
     def _cancel(self, _: httpx.Request) -> httpx.Response:

@@ -77,6 +77,14 @@ def test_the_help_does_without_the_http_client() -> None:
     assert run_program("--help", script=watched).stdout.splitlines()[-1] == "False"
 
 
+def test_commands_that_do_not_look_into_aws_do_without_its_library() -> None:
+    watched = (
+        f"import sys, atexit\natexit.register(lambda: print('botocore' in sys.modules))\n{PROGRAM}"
+    )
+
+    assert run_program("submit", "Hello", script=watched).stdout.splitlines()[-1] == "False"
+
+
 def test_a_reader_who_leaves_early_gets_no_traceback() -> None:
     closed = f"import os\nr, w = os.pipe()\nos.close(r)\nos.dup2(w, 1)\n{PROGRAM}"
 

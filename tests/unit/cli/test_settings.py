@@ -50,6 +50,49 @@ def test_half_an_environment_never_mixes_with_a_stack(tmp_path: Path, present: s
         find_settings({present: ENVIRONMENT[present]}, tmp_path)
 
 
+def save(folder: Path, content: str | None = None) -> dict[str, str]:
+    path = folder / ".config" / "mistral-relay" / "config.json"
+    path.parent.mkdir(parents=True)
+    saved = {"api_url": API_URL, "api_key": "mrl_live_saved", "admin_key": "mrl_live_admin"}
+    path.write_text(content or json.dumps(saved))
+    return {"HOME": str(folder)}
+
+
+def test_what_init_saved_comes_last(tmp_path: Path) -> None:
+    home = save(tmp_path / "home")
+
+    saved = find_settings(home, tmp_path)
+    given = find_settings(home | ENVIRONMENT, tmp_path)
+    write_stack(tmp_path)
+
+    assert (saved.api_url, saved.api_key) == (API_URL, "mrl_live_saved")
+    assert find_settings(home, tmp_path / "home").api_key == "mrl_live_local"
+    assert given.api_key == API_KEY
+
+
+def test_what_init_saved_has_a_key_for_admins_too(tmp_path: Path) -> None:
+    home = save(tmp_path)
+
+    assert find_settings(home, tmp_path, for_admin=True).api_key == "mrl_live_admin"
+
+
+def test_the_folder_for_settings_may_be_another_if_it_is_absolute(tmp_path: Path) -> None:
+    save(tmp_path)
+    folder = {"XDG_CONFIG_HOME": str(tmp_path / ".config")}
+
+    assert find_settings(folder, tmp_path).api_key == "mrl_live_saved"
+    with pytest.raises(UsageError, match="No Mistral Relay"):
+        find_settings({"XDG_CONFIG_HOME": ".config"}, tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"api_url": "https://a.example"}'])
+def test_what_was_saved_and_cannot_be_used_is_named(tmp_path: Path, content: str) -> None:
+    with pytest.raises(UsageError, match=r"config\.json") as caught:
+        find_settings(save(tmp_path, content), tmp_path)
+
+    assert caught.value.advice == ("Run relay init again.",)
+
+
 def test_without_either_the_error_says_what_to_set(relay: Relay) -> None:
     relay.environment = {"RELAY_API_URL": "", "RELAY_API_KEY": ""}
 
@@ -58,6 +101,7 @@ def test_without_either_the_error_says_what_to_set(relay: Relay) -> None:
     assert said.exit_code == 2
     assert "RELAY_API_URL and RELAY_API_KEY" in said.stderr
     assert ".relay/stack.json" in said.stderr
+    assert "relay init" in said.stderr
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"api_url": 1, "api_key": "k"}'])

@@ -8,7 +8,6 @@ from hypothesis import given
 
 from relay.domain.circuit import Circuit
 from relay.domain.event import (
-    STARTED,
     Event,
     envelope,
     event_of,
@@ -16,6 +15,7 @@ from relay.domain.event import (
     job_as_of,
     submission_rejected,
 )
+from relay.domain.event_types import JOB_STARTED
 from relay.domain.ids import is_id
 from relay.domain.job import Job, JobStatus, StatusReason, Submission
 from relay.domain.job_view import thin_view
@@ -141,7 +141,7 @@ def test_the_envelope_is_the_contracts() -> None:
 def test_a_job_that_has_ended_is_wound_back_to_its_start() -> None:
     started = told.claimed(NOON + timedelta(seconds=2), LEASE_MARGIN)
 
-    wound_back = job_as_of(completed(started), STARTED, started.version)
+    wound_back = job_as_of(completed(started), JOB_STARTED, started.version)
 
     assert wound_back == replace(
         started, lease_until=started.started_at, changed_at=started.changed_at
@@ -158,7 +158,7 @@ def test_a_job_needs_no_winding_back_to_its_end() -> None:
 def test_any_job_that_is_not_deleted_can_be_wound_back_to_its_start(job: Job) -> None:
     kept = replace(job, deleted_at=None)
 
-    assert job_as_of(kept, STARTED, 2).status is JobStatus.IN_PROGRESS
+    assert job_as_of(kept, JOB_STARTED, 2).status is JobStatus.IN_PROGRESS
 
 
 def test_a_deleted_job_tells_nothing_any_more() -> None:

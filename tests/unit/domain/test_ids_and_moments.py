@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.domain.delivery import delivery_id
-from relay.domain.ids import SHARDS, EventId, derived_ulid, is_id, made_at, shard_of, ulid
+from relay.domain.ids import (
+    SHARDS,
+    EventId,
+    derived_ulid,
+    first_id,
+    is_id,
+    made_at,
+    shard_of,
+    ulid,
+)
 from relay.domain.moments import (
     cut_to_milliseconds,
     from_iso,
@@ -55,6 +64,20 @@ def test_an_id_holds_no_dot_and_is_known_again(at: datetime, random_bytes: bytes
     assert not is_id(identifier, "evt")
     assert 0 <= shard_of(identifier) < SHARDS
     assert made_at(identifier) == at
+
+
+@given(moment=any_moments, ahead=st.integers(-5, 5), random_bytes=randomness)
+def test_of_what_is_made_at_whole_milliseconds_the_first_id_parts_later_from_earlier(
+    moment: datetime, ahead: int, random_bytes: bytes
+) -> None:
+    made = cut_to_milliseconds(moment) + timedelta(milliseconds=ahead)
+
+    assert (f"evt_{ulid(made, random_bytes)}" >= first_id("evt", moment)) == (made >= moment)
+
+
+def test_the_first_id_of_a_moment_is_an_id_and_the_least_there_is() -> None:
+    assert first_id("evt", NOON) == f"evt_{ulid(NOON, bytes(10))}"
+    assert is_id(first_id("evt", NOON), "evt")
 
 
 @pytest.mark.parametrize("length", [0, 9, 11])

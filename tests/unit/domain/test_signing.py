@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from relay.domain.ids import TenantId
+from relay.domain.ids import EndpointId, TenantId
 from relay.domain.signing import (
     WebhookSecret,
     callback_secret,
+    endpoint_secret,
     hkdf,
     legacy_headers,
     signature_headers,
@@ -103,6 +104,31 @@ def test_each_tenant_and_version_has_a_secret_of_its_own() -> None:
 
     assert len(secrets) == 8
     assert callback_secret("master", TenantId("ten_1")).text in secrets
+
+
+def test_each_version_of_each_endpoint_of_each_tenant_has_a_secret_of_its_own() -> None:
+    secrets = {
+        endpoint_secret(master, TenantId(tenant), EndpointId(endpoint), version=version).text
+        for master in ("master", "another")
+        for tenant in ("ten_1", "ten_2")
+        for endpoint in ("we_1", "we_2")
+        for version in (1, 2)
+    }
+    of_callbacks = {callback_secret("master", TenantId("ten_1"), version=it).text for it in (1, 2)}
+
+    assert len(secrets) == 16
+    assert not secrets & of_callbacks
+
+
+def test_an_endpoint_s_secret_stays_what_it_was() -> None:
+    """Receivers have it: a change would make them refuse every webhook.
+
+    The expected value is what another implementation of RFC 5869 derives, ``cryptography``'s.
+    """
+    secret = endpoint_secret("master", TenantId("ten_1"), EndpointId("we_1"), version=1)
+
+    assert secret == WebhookSecret(b64decode("3HX1SyI63B+KuLHBsKGZi5Ds/3xNoIwYzYJpMCTz51w="))
+    assert repr(secret) == "WebhookSecret(***)"
 
 
 def test_a_secret_is_given_out_as_standard_webhooks_says() -> None:

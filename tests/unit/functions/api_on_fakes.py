@@ -14,14 +14,18 @@ from jsonschema import (  # type: ignore[import-untyped]  # it ships no types
 
 import functions.api
 from functions.api.handler import make_handler
-from functions.api.services import Accounts, Services
+from functions.api.services import Accounts, Services, Webhooks
 from relay.domain.egress import EgressPolicy
 from relay.domain.ids import TenantId
 from relay.domain.job_request import BodyDefaults
+from relay.use_cases.redeliver import Redeliver
 from relay.use_cases.submit_job import SubmitJob
 from tests.fakes.clock import FakeClock
 from tests.fakes.contents import InMemoryContentStore
+from tests.fakes.deliveries import InMemoryDeliveryStore
 from tests.fakes.dice import FakeDice
+from tests.fakes.endpoints import InMemoryCallbackSecretStore, InMemoryEndpointStore
+from tests.fakes.events import InMemoryEventStore
 from tests.fakes.examples import TENANT
 from tests.fakes.idempotency import InMemoryIdempotencyStore
 from tests.fakes.jobs import InMemoryJobStore
@@ -29,6 +33,7 @@ from tests.fakes.keys import InMemoryKeyStore
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.log import ReadableLog
 from tests.fakes.queue import InMemoryQueue
+from tests.fakes.recoveries import InMemoryRecoveryStore
 from tests.fakes.seam import QUIET, Seam
 from tests.fakes.secret import FakeSecret
 from tests.fakes.senders import InMemorySenderStore
@@ -38,6 +43,7 @@ from tests.unit.functions.sample_events import ALL_SCOPES, http_event
 
 MASTER_SECRET = "canary-master-secret"
 REQUEST_BYTES_MAX = 4096
+RETENTION = timedelta(days=30)
 JSON = {"content-type": "application/json"}
 HELLO: Mapping[str, Any] = {"body": {"messages": [{"role": "user", "content": "Hello"}]}}
 
@@ -88,25 +94,23 @@ class Api:
         self.keys = InMemoryKeyStore(seam)
         self.tenants = InMemoryTenantStore(seam)
         self.senders = InMemorySenderStore(seam)
+        self.events = InMemoryEventStore(seam)
+        self.endpoints = InMemoryEndpointStore(self.events, seam)
+        self.callback_secrets = InMemoryCallbackSecretStore(seam)
+        self.recoveries = InMemoryRecoveryStore(seam)
+        self.deliveries = InMemoryDeliveryStore(seam)
+        self.deliveries_queue = InMemoryQueue(self.clock, seam, name="deliveries")
         self.log = ReadableLog("api")
         self._handle = make_handler(
             Services(
                 jobs=self.jobs,
                 contents=self.contents,
                 idempotency=self.idempotency,
-                submit=SubmitJob(
-                    jobs=self.jobs,
-                    contents=self.contents,
-                    wheel=self.wheel,
-                    idempotency=self.idempotency,
-                    queue=self.queue,
-                    clock=self.clock,
-                    dice=FakeDice(),
-                    retention=timedelta(days=30),
-                ),
+                submit=self._submit(),
                 accounts=Accounts(
                     keys=self.keys, tenants=self.tenants, senders=self.senders, dice=FakeDice(2)
                 ),
+                webhooks=self._webhooks(),
                 webhook_master_secret=FakeSecret(MASTER_SECRET, seam),
                 clock=self.clock,
                 body_defaults=defaults or BodyDefaults(model="mistral-small-latest"),
@@ -115,6 +119,32 @@ class Api:
                 public_url=public_url,
             ),
             self.log,
+        )
+
+    def _submit(self) -> SubmitJob:
+        return SubmitJob(
+            jobs=self.jobs,
+            contents=self.contents,
+            wheel=self.wheel,
+            idempotency=self.idempotency,
+            queue=self.queue,
+            clock=self.clock,
+            dice=FakeDice(),
+            retention=RETENTION,
+        )
+
+    def _webhooks(self) -> Webhooks:
+        return Webhooks(
+            endpoints=self.endpoints,
+            callback_secrets=self.callback_secrets,
+            recoveries=self.recoveries,
+            deliveries=self.deliveries,
+            events=self.events,
+            wheel=self.wheel,
+            redeliver=Redeliver(
+                deliveries=self.deliveries, wheel=self.wheel, queue=self.deliveries_queue
+            ),
+            retention=RETENTION,
         )
 
     def handle(self, event: Mapping[str, Any]) -> HttpAnswer:

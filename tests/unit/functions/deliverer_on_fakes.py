@@ -5,6 +5,7 @@ import json
 from datetime import datetime, timedelta
 from typing import Any, override
 
+from functions.deliverer.addressees import Addressees
 from functions.deliverer.deliver import Deliver
 from functions.deliverer.handler import make_handler
 from relay.domain.content import result_key
@@ -14,15 +15,19 @@ from relay.domain.job import Callback, Job
 from relay.domain.messages import delivery_message
 from relay.domain.webhook_exchange import WebhookAnswer, WebhookRequest
 from relay.domain.wheel import SHARDS, Position, minute_of
+from relay.use_cases.tell_event import EventData
 from tests.fakes.clock import FakeClock
 from tests.fakes.contents import InMemoryContentStore
 from tests.fakes.deliveries import InMemoryDeliveryStore
 from tests.fakes.dice import FakeDice, LoadedDice
+from tests.fakes.endpoints import InMemoryCallbackSecretStore, InMemoryEndpointStore
+from tests.fakes.events import InMemoryEventStore
 from tests.fakes.examples import a_delivery, a_job, completed
 from tests.fakes.jobs import InMemoryJobStore
 from tests.fakes.log import ReadableLog
 from tests.fakes.offloading import offload
 from tests.fakes.queue import InMemoryQueue
+from tests.fakes.recoveries import InMemoryRecoveryStore
 from tests.fakes.seam import QUIET, Seam
 from tests.fakes.secret import FakeSecret
 from tests.fakes.webhook_sender import FakeWebhookSender, answered
@@ -49,8 +54,13 @@ class Deliverer(Receiving):
         self.jobs = InMemoryJobStore(seam)
         self.contents = InMemoryContentStore(seam)
         self.deliveries = InMemoryDeliveryStore(seam)
+        self.events = InMemoryEventStore(seam)
+        self.endpoints = InMemoryEndpointStore(self.events, seam)
+        self.callback_secrets = InMemoryCallbackSecretStore(seam)
+        self.recoveries = InMemoryRecoveryStore(seam)
         self.wheel = InMemoryWheel(seam)
         clock = FakeClock()
+        dice = dice or LoadedDice(0.5)
         queue = InMemoryQueue(clock, seam, name="deliveries", visibility_timeout=VISIBILITY_TIMEOUT)
         self._answers = list(answers) or [answered(200)]
         self.sender = FakeWebhookSender(self._answer, seam=seam)
@@ -58,15 +68,20 @@ class Deliverer(Receiving):
         self.handle = make_handler(
             Deliver(
                 deliveries=self.deliveries,
-                jobs=self.jobs,
-                contents=self.contents,
+                addressees=Addressees(
+                    endpoints=self.endpoints,
+                    callback_secrets=self.callback_secrets,
+                    recoveries=self.recoveries,
+                    wheel=self.wheel,
+                    master_secret=FakeSecret(MASTER_SECRET, seam),
+                    dice=dice,
+                ),
+                event_data=EventData(jobs=self.jobs, contents=self.contents, api_url=API_URL),
                 wheel=self.wheel,
                 sender=self.sender,
-                master_secret=FakeSecret(MASTER_SECRET, seam),
                 clock=clock,
-                dice=dice or LoadedDice(0.5),
+                dice=dice,
                 offload=offload,
-                api_url=API_URL,
             ),
             queue,
             clock=clock,

@@ -27,6 +27,7 @@ from tests.fakes.jobs import InMemoryJobStore
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.log import ReadableLog
 from tests.fakes.queue import InMemoryQueue
+from tests.fakes.recoveries import InMemoryRecoveryStore
 from tests.fakes.seam import QUIET, Seam
 from tests.fakes.wheel import InMemoryWheel
 
@@ -43,10 +44,12 @@ class Sweeper:
         self.stream = Changes()
         self.jobs = InMemoryJobStore(seam, stream=self.stream)
         self.deliveries = InMemoryDeliveryStore(seam)
+        self.recoveries = InMemoryRecoveryStore(seam)
         self.events = InMemoryEventStore(seam, stream=self.stream)
         self.wheel = InMemoryWheel(seam, page_rows=page_rows)
         self.jobs_queue = InMemoryQueue(self.clock, seam, name="jobs")
         self.deliveries_queue = InMemoryQueue(self.clock, seam, name="deliveries")
+        self.events_queue = InMemoryQueue(self.clock, seam, name="events")
         self.log = ReadableLog("sweeper")
         self.measured: list[tuple[str, float]] = []
         if not is_first:
@@ -77,12 +80,16 @@ class Sweeper:
             Sweep(
                 wheel=self.wheel,
                 look_at_rows=LookAtRows(
-                    jobs=self.jobs, deliveries=self.deliveries, events=self.events
+                    jobs=self.jobs,
+                    deliveries=self.deliveries,
+                    recoveries=self.recoveries,
+                    events=self.events,
                 ),
                 jobs=self.jobs,
                 events=self.events,
                 jobs_queue=self.jobs_queue,
                 deliveries_queue=self.deliveries_queue,
+                events_queue=self.events_queue,
                 clock=self.clock,
             ),
             clock=self.clock,
@@ -118,10 +125,10 @@ class Sweeper:
             self.next_minute()
         raise AssertionError(f"not in {minutes_max} minutes")
 
-    def next_minute(self) -> None:
-        """Sweep just after the next minute has begun."""
+    def next_minute(self, *, second: int = 0) -> None:
+        """Sweep just after the next minute has begun, or at some second of it."""
         past = timedelta(seconds=self.clock.at.second, microseconds=self.clock.at.microsecond)
-        self.clock.at += MINUTE - past
+        self.clock.at += MINUTE - past + timedelta(seconds=second)
         self.sweep()
 
     def sweep_minutes(self, minutes: int) -> None:

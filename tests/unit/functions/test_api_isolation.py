@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from functions.api.event_routes import EVENT_ROUTES
 from functions.api.routes import ROUTES
+from functions.api.webhook_routes import WEBHOOK_ROUTES
 from relay.domain.content import result_key
 from relay.domain.job import LEASE_MARGIN, Job
 from tests.fakes.clock import NOON
@@ -34,6 +36,8 @@ ROUTES_WITH_AN_ID = {
     "POST /v1/jobs/{job_id}/rerun": Case(202),
 }
 
+OF_WEBHOOKS = {route.key for route in (*WEBHOOK_ROUTES, *EVENT_ROUTES) if "{" in route.path}
+
 
 def api_for(case: Case) -> Api:
     """Return an API with one job of our own tenant's, and its content."""
@@ -53,7 +57,9 @@ def state_of(api: Api) -> tuple[list[Job], Mapping[str, bytes], int, int]:
 
 def test_the_matrix_below_knows_every_route_that_takes_an_id() -> None:
     of_accounts = {"DELETE /v1/api_keys/{key_id}", "DELETE /v1/senders/{sender_id}"}
-    known = ROUTES_WITH_AN_ID.keys() | of_accounts  # these are held by test_api_accounts_isolation
+    # Those of accounts are held by test_api_accounts_isolation, those of webhooks by
+    # test_api_webhooks_isolation.
+    known = ROUTES_WITH_AN_ID.keys() | of_accounts | OF_WEBHOOKS
 
     assert {route.key for route in ROUTES if "{" in route.path} == known
 
@@ -113,19 +119,27 @@ def test_who_asks_is_never_taken_from_the_request_itself(route: str) -> None:
     assert api.handle(event).status == 404
 
 
+OF_WEBHOOKS_WITHOUT_AN_ID = {
+    "GET /v1/webhook_endpoints",
+    "POST /v1/webhook_endpoints",
+    "GET /v1/webhook_secret",
+    "POST /v1/webhook_secret/rotate",
+    "GET /v1/events",
+    "GET /v1/deliveries",
+}
 ROUTES_WITHOUT_AN_ID = {route.key for route in ROUTES if "{" not in route.path and route.scope}
 
 
 def test_what_is_said_of_routes_without_an_id_is_said_of_all_of_them() -> None:
-    """Each is tested where it is described: lists, submissions under a key, and the secret."""
-    of_jobs = {"POST /v1/jobs", "GET /v1/jobs", "GET /v1/webhook_secret"}
+    """Each is tested where it is described: lists, submissions under a key, and secrets."""
+    of_jobs = {"POST /v1/jobs", "GET /v1/jobs"}
     of_accounts = {
         f"{method} /v1/{things}"
         for method in ("GET", "POST")
         for things in ("api_keys", "tenants", "senders")
     }
 
-    assert of_jobs | of_accounts == ROUTES_WITHOUT_AN_ID
+    assert of_jobs | of_accounts | OF_WEBHOOKS_WITHOUT_AN_ID == ROUTES_WITHOUT_AN_ID
 
 
 def test_another_tenant_s_list_is_as_if_there_were_no_job() -> None:

@@ -1,20 +1,15 @@
 import json
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from functions.fanout.fan_out import FanOut
-from functions.fanout.handler import make_handler
-from relay.domain.delivery import Delivery, DeliveryStatus, delivery_id
-from relay.domain.event import Event, event_of
+from relay.domain.delivery import DeliveryStatus, delivery_id
+from relay.domain.event import event_of
 from relay.domain.ids import is_id
-from relay.domain.job import Callback, Job
+from relay.domain.job import Callback
 from relay.domain.messages import delivery_message
 from relay.domain.wheel import HintKind, Purpose
-from tests.fakes.clock import NOON, FakeClock
-from tests.fakes.deliveries import InMemoryDeliveryStore
+from tests.fakes.clock import NOON
 from tests.fakes.events import as_told
 from tests.fakes.examples import (
     LEASE_MARGIN,
@@ -25,55 +20,12 @@ from tests.fakes.examples import (
     a_job_id,
     an_event,
 )
-from tests.fakes.jobs import InMemoryJobStore
-from tests.fakes.log import ReadableLog
-from tests.fakes.queue import InMemoryQueue
-from tests.fakes.seam import QUIET, Seam
+from tests.fakes.lambda_context import FakeLambdaContext
 from tests.fakes.trouble import Crash, Trouble
-from tests.fakes.wheel import InMemoryWheel
-from tests.unit.functions.sample_events import failures, sample, sqs_event
+from tests.unit.functions.fanout_on_fakes import Fanout
+from tests.unit.functions.sample_events import failures, sample
 
 CALLBACK = Callback(url="https://example.com/hooks", payload="thin", legacy_signature=True)
-
-
-class Fanout:
-    def __init__(self, seam: Seam = QUIET) -> None:
-        self.clock = FakeClock()
-        self.jobs = InMemoryJobStore(seam)
-        self.deliveries = InMemoryDeliveryStore(seam)
-        self.wheel = InMemoryWheel(seam)
-        self.queue = InMemoryQueue(self.clock, seam, name="deliveries")
-        self.log = ReadableLog("fanout")
-        self.handle = make_handler(
-            FanOut(
-                jobs=self.jobs,
-                deliveries=self.deliveries,
-                wheel=self.wheel,
-                queue=self.queue,
-                clock=self.clock,
-            ),
-            self.log,
-        )
-
-    def ended(self, **changes: Any) -> tuple[Job, Event]:
-        """Keep a job that has ended, and return it with its event."""
-        job = a_completed_job(**changes)
-        self.jobs.submit(job)
-        return job, an_event(job)
-
-    def tell(self, *events: Event) -> list[str]:
-        return self.tell_bodies(*(as_told(event) for event in events))
-
-    def tell_bodies(self, *bodies: Mapping[str, Any]) -> list[str]:
-        return failures(self.handle(sqs_event(*map(json.dumps, bodies)), None))
-
-    @property
-    def made(self) -> list[Delivery]:
-        return self.deliveries.all()
-
-    @property
-    def messages(self) -> list[Any]:
-        return [json.loads(message.body) for message in self.queue.messages]
 
 
 def test_a_job_with_a_callback_makes_one_delivery_and_one_message() -> None:
@@ -111,7 +63,7 @@ def test_an_event_that_is_told_twice_makes_one_delivery() -> None:
 
 
 def test_a_delivery_that_was_kept_before_its_message_was_lost_gets_one_after_all() -> None:
-    outage = Trouble("deliveries.send", times=1)
+    outage = Trouble("deliveries.send_all", times=1)
     fanout = Fanout(outage)
     _, event = fanout.ended(callback=CALLBACK)
 
@@ -192,7 +144,7 @@ def test_a_message_that_cannot_be_read_is_reported_and_the_others_are_done(body:
     fanout = Fanout()
     _, event = fanout.ended(callback=CALLBACK)
 
-    answer = fanout.handle(sqs_event(body, json.dumps(as_told(event))), None)
+    answer = fanout.handle_records(body, json.dumps(as_told(event)))
 
     assert failures(answer) == ["m1"]
     assert len(fanout.made) == 1
@@ -215,7 +167,7 @@ def test_a_delivery_is_watched_over_before_it_is_there() -> None:
     assert timedelta(minutes=2) <= hint.at - NOON <= timedelta(minutes=5)
 
 
-@pytest.mark.parametrize("call", ["wheel.put", "deliveries.create", "deliveries.send"])
+@pytest.mark.parametrize("call", ["wheel.put", "deliveries.create", "deliveries.send_all"])
 @pytest.mark.parametrize("is_after", [False, True], ids=["before", "after"])
 def test_a_crash_at_any_point_makes_one_delivery_in_the_end(call: str, is_after: bool) -> None:  # noqa: FBT001 - pytest passes it
     fanout = Fanout(Trouble(call, Crash(), is_after=is_after, times=1))
@@ -239,7 +191,9 @@ def test_a_job_that_makes_nothing_is_not_watched_over() -> None:
     assert fanout.wheel.all() == []
 
 
-@pytest.mark.parametrize("call", ["jobs.get", "wheel.put", "deliveries.create"])
+@pytest.mark.parametrize(
+    "call", ["jobs.get", "endpoints.of_tenant", "wheel.put", "deliveries.create"]
+)
 def test_an_outage_brings_the_message_back_and_nothing_is_lost(call: str) -> None:
     fanout = Fanout(Trouble(call, times=1))
     _, event = fanout.ended(callback=CALLBACK)
@@ -264,7 +218,7 @@ def test_the_sample_event_makes_a_delivery() -> None:
     fanout = Fanout()
     fanout.ended(callback=CALLBACK)
 
-    assert failures(fanout.handle(sample("fanout_events"), None)) == []
+    assert failures(fanout.handle(sample("fanout_events"), FakeLambdaContext())) == []
 
     assert len(fanout.made) == 1
 

@@ -144,9 +144,18 @@ class TestParkedJobs:
         sweeper = Sweeper()
         sweeper.park(waiting(NOON + 20 * MINUTE))
 
-        sweeper.sweep_minutes(19)
+        sweeper.sweep_minutes(18)
 
         assert messages(sweeper) == []
+
+    def test_it_is_sent_in_the_last_minute_and_seen_when_it_is_over(self) -> None:
+        sweeper = Sweeper()
+        sweeper.park(waiting(NOON + 20 * MINUTE))
+
+        sweeper.sweep_minutes(19)
+
+        (message,) = sweeper.jobs_queue.messages
+        assert message.visible_at == NOON + 20 * MINUTE
 
     def test_it_is_woken_once(self) -> None:
         sweeper = Sweeper()
@@ -341,6 +350,20 @@ class TestDeliveries:
         sweeper.wheel.put([hint])
 
         sweeper.sweep_minutes(121)
+
+        (message,) = sweeper.deliveries_queue.messages
+        assert message.visible_at == due
+
+    def test_its_second_may_come_before_the_one_at_which_its_minute_is_swept(self) -> None:
+        """A turn at a paced endpoint is lost by being late, over and over at the same second."""
+        sweeper = Sweeper()
+        due = NOON + timedelta(hours=2, seconds=11)
+        delivery = self.made(sweeper, a_delivery(next_attempt_at=due))
+        hint = wake(HintKind.DELIVERY, delivery.target_id, delivery.id, due=due, now=NOON)
+        sweeper.wheel.put([hint])
+
+        for _ in range(121):
+            sweeper.next_minute(second=37)
 
         (message,) = sweeper.deliveries_queue.messages
         assert message.visible_at == due

@@ -21,6 +21,7 @@ from tests.fakes.examples import (
     a_delivery,
     a_job,
     a_job_id,
+    a_recovery,
 )
 from tests.fakes.meanwhile import Meanwhile
 from tests.fakes.seam import Seam
@@ -65,15 +66,17 @@ def of_every_kind(sweeper: Sweeper) -> None:
         at=NOON,
         purge_at=NOON + timedelta(days=30),
     )
-    delivery = a_delivery()
+    delivery, recovery = a_delivery(), a_recovery()
     sweeper.wheel.put(
         [
             watch(HintKind.EVENT, TENANT, event.id, NOON),
             watch(HintKind.DELIVERY, delivery.target_id, delivery.id, NOON),
+            watch(HintKind.RECOVERY, recovery.endpoint_id, recovery.id, NOON),
         ]
     )
     sweeper.events.insert(event)
     sweeper.deliveries.create(delivery)
+    sweeper.recoveries.create(recovery)
 
 
 def check_that_all_was_seen_to(sweeper: Sweeper) -> None:
@@ -82,10 +85,11 @@ def check_that_all_was_seen_to(sweeper: Sweeper) -> None:
 
     assert jobs == {a_job_id(1), a_job_id(2)}
     assert sweeper.deliveries_queue.messages
+    assert sweeper.events_queue.messages
     assert {change.after.id for change in told_again} == {a_job_id(3)}
     assert len([row for row in sweeper.stream.made if "unpublished" in row.new]) > 1
     assert {hint.kind for hint in sweeper.watches} == set(HintKind)
-    assert len({hint.id for hint in sweeper.watches}) == 4
+    assert len({hint.id for hint in sweeper.watches}) == 5
 
 
 def quietly(sweeper: Sweeper, minutes: int) -> int:

@@ -12,9 +12,9 @@ import pytest
 
 from relay import bootstrap, ports
 from relay.adapters.webhook_http import HttpWebhookSender
-from relay.aws import clients
 from relay.domain.egress import BlockedTargetError, check_url
 from relay.domain.webhook_exchange import WebhookFailure, WebhookRequest
+from tests.cloud import forget_clients
 from tests.fakes.lambda_context import FakeLambdaContext
 from tests.unit.functions.test_config import REQUIRED
 
@@ -25,14 +25,6 @@ FUNCTIONS = (
 PRODUCTION = bootstrap.egress_policy(allow_loopback_http=False, own_url="https://api.example.com")
 QUEUE_URL = "https://sqs.eu-west-1.amazonaws.com/123456789012/jobs"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:x"
-CLIENTS: tuple[Any, ...] = (
-    clients.dynamodb,
-    clients.sqs,
-    clients.s3,
-    clients.events,
-    clients.secretsmanager,
-    clients._session,  # noqa: SLF001 - a session that read this test's environment must not stay
-)
 
 
 @pytest.fixture(autouse=True)
@@ -42,14 +34,9 @@ def _a_region_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "none")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "none")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    _forget_clients()
+    forget_clients()
     yield
-    _forget_clients()
-
-
-def _forget_clients() -> None:
-    for client in CLIENTS:
-        client.cache_clear()
+    forget_clients()
 
 
 BUILDERS: list[tuple[type, Callable[[], object]]] = [
@@ -59,6 +46,9 @@ BUILDERS: list[tuple[type, Callable[[], object]]] = [
     (ports.JobStore, lambda: bootstrap.job_store("table")),
     (ports.EventStore, lambda: bootstrap.event_store("table")),
     (ports.DeliveryStore, lambda: bootstrap.delivery_store("table")),
+    (ports.EndpointStore, lambda: bootstrap.endpoint_store("table")),
+    (ports.CallbackSecretStore, lambda: bootstrap.callback_secret_store("table")),
+    (ports.RecoveryStore, lambda: bootstrap.recovery_store("table")),
     (ports.KeyStore, lambda: bootstrap.key_store("table")),
     (ports.SenderStore, lambda: bootstrap.sender_store("table")),
     (ports.TenantStore, lambda: bootstrap.tenant_store("table")),

@@ -8,7 +8,7 @@ import pytest
 from relay.domain.answer import Answer
 from relay.domain.circuit import PROBES_APART, WAIT_MAX
 from relay.domain.errors import MistralCallError, UnavailableError
-from relay.domain.event import UPSTREAM_BLOCKED
+from relay.domain.event_types import UPSTREAM_BLOCKED
 from relay.domain.job import JobStatus, StatusReason
 from relay.domain.job_error import ErrorCode
 from relay.domain.wheel import WRITTEN_AHEAD

@@ -1,21 +1,29 @@
 """Events in DynamoDB."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from relay.aws.batches import get_rows, put_rows
 from relay.aws.errors import aws_errors_translated
-from relay.aws.event_row import UNPUBLISHED, from_row, key_of, to_outbox_row, to_row
+from relay.aws.event_row import PREFIX, UNPUBLISHED, from_row, key_of, to_outbox_row, to_row
+from relay.aws.listing import Part, merged
+from relay.aws.reading import read_one
 from relay.aws.update import put_row
 from relay.aws.values import text_of, to_item
-from relay.domain.errors import NotFoundError
+from relay.domain.errors import NotFoundError, UnreadableRowError
 from relay.domain.event import Event
-from relay.domain.ids import EventId, TenantId
+from relay.domain.ids import SHARDS, EventId, TenantId
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+PAGE_ROWS = 10
+"""Rows of one shard to a page of a list."""
+_LAST = "evt`"  # after every event's id
 
 
 class DynamoDBEventStore:
@@ -72,3 +80,24 @@ class DynamoDBEventStore:
         if "Item" not in found:
             raise NotFoundError(event_id)
         return from_row(found["Item"])
+
+    def oldest_first(
+        self, tenant_id: TenantId, *, after: str, before: str | None = None, at: datetime
+    ) -> Iterator[Event]:
+        """Merge the tenant's shards. DynamoDB's own expiry is late, so it is checked here."""
+        shards = [
+            Part(
+                partition=f"{PREFIX}{tenant_id}#{shard}",
+                first=after,
+                before=before or _LAST,
+                page_rows=PAGE_ROWS,
+                is_ascending=True,
+                is_consistent=True,
+            )
+            for shard in range(SHARDS)
+        ]
+        for row in merged(self._client, self._table, shards):
+            with suppress(UnreadableRowError):
+                event = read_one(row, from_row)
+                if event.id > after and event.purge_at > at:
+                    yield event

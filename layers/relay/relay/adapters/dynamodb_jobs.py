@@ -1,6 +1,5 @@
 """Jobs in DynamoDB."""
 
-import heapq
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from botocore.exceptions import ClientError
 from relay.aws.batches import get_rows
 from relay.aws.errors import aws_errors_translated, row_before
 from relay.aws.job_row import PREFIX, from_row, key_of, to_row
+from relay.aws.listing import Part, merged
 from relay.aws.reading import read_each, read_one
 from relay.aws.update import Condition, change_row, put_row
 from relay.aws.values import WRITE_UNIT_BYTES, Item, size_of, text_of, to_item, to_value
@@ -136,32 +136,17 @@ class DynamoDBJobStore:
     ) -> Iterator[Job]:
         """Merge the tenant's shards, each read a page at a time and only when its turn comes."""
         shards = [
-            self._shard(f"{PREFIX}{tenant_id}#{shard}", before or _LAST, since or _FIRST)
+            Part(
+                partition=f"{PREFIX}{tenant_id}#{shard}",
+                first=since or _FIRST,
+                before=before or _LAST,
+                page_rows=PAGE_ROWS,
+            )
             for shard in range(SHARDS)
         ]
-        for row in heapq.merge(*shards, key=lambda row: text_of(row, "sk"), reverse=True):
+        for row in merged(self._client, self._table, shards):
             with suppress(UnreadableRowError):
                 yield read_one(row, from_row)
-
-    def _shard(self, partition: str, before: str, since: str) -> Iterator[Item]:
-        """Yield one shard's rows from just before one id down to another, page by page."""
-        if before <= since:
-            return
-        while True:  # ends with the last page
-            with aws_errors_translated():
-                page = self._client.query(
-                    TableName=self._table,
-                    KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :before",
-                    ExpressionAttributeValues=to_item(
-                        {":pk": partition, ":since": since, ":before": before}
-                    ),
-                    ScanIndexForward=False,
-                    Limit=PAGE_ROWS,
-                )
-            yield from (row for row in page["Items"] if text_of(row, "sk") < before)
-            if "LastEvaluatedKey" not in page:
-                return
-            before = text_of(page["LastEvaluatedKey"], "sk")
 
 
 def _is_as_read(row: Item) -> Condition:

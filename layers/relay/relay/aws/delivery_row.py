@@ -1,5 +1,6 @@
 """A delivery as its row and back."""
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -17,16 +18,23 @@ from relay.domain.moments import (
 )
 
 SCHEMA = 1
+PREFIX = "D#"
+INDEX = "deliveries"
+"""The index that lists a tenant's deliveries by id, whatever their target."""
+INDEX_KEY = "deliveries_of"
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 def key_of(target_id: str, delivery_id: DeliveryId) -> Item:
     """Return the key of a delivery's row: its target, so that one target's lie together."""
-    return to_item({"pk": f"D#{target_id}", "sk": delivery_id})
+    return to_item({"pk": f"{PREFIX}{target_id}", "sk": delivery_id})
 
 
 def to_row(delivery: Delivery) -> Item:
-    """Return a delivery's row. Moments are milliseconds since 1970, ``ttl`` is seconds."""
+    """Return a delivery's row. Moments are milliseconds since 1970, ``ttl`` is seconds.
+
+    ``data`` is JSON: a map would lose the fields that are null.
+    """
     return key_of(delivery.target_id, delivery.id) | to_item(
         {
             "schema": SCHEMA,
@@ -36,6 +44,7 @@ def to_row(delivery: Delivery) -> Item:
             "at": to_milliseconds(delivery.occurred_at),
             "sequence": delivery.sequence,
             "job": delivery.job_id,
+            "data": None if delivery.data is None else _json(delivery.data),
             "url": delivery.url,
             "payload": delivery.payload,
             "legacy": delivery.legacy_signature or None,
@@ -47,8 +56,17 @@ def to_row(delivery: Delivery) -> Item:
             "finished_at": stamp(delivery.finished_at),
             "ttl": to_seconds(delivery.purge_at),
             "attempts": [_attempt_map(attempt) for attempt in delivery.attempts],
+            "opened_at": stamp(delivery.opened_at),
+            "round": delivery.round_id,
+            "attempts_before": delivery.attempts_before or None,
+            "turn_at": stamp(delivery.turn_at),
         }
     )
+
+
+def to_new_row(delivery: Delivery) -> Item:
+    """Return the row of a delivery that is made: what puts it into the index never changes."""
+    return to_row(delivery) | to_item({INDEX_KEY: delivery.tenant_id})
 
 
 def from_row(item: Item) -> Delivery:
@@ -62,7 +80,8 @@ def from_row(item: Item) -> Delivery:
         event_type=row["type"],
         occurred_at=from_milliseconds(row["at"]),
         sequence=row["sequence"],
-        job_id=JobId(row["job"]),
+        job_id=JobId(row["job"]) if "job" in row else None,
+        data=json.loads(row["data"]) if "data" in row else None,
         url=row["url"],
         payload=row["payload"],
         legacy_signature=row.get("legacy", False),
@@ -74,7 +93,15 @@ def from_row(item: Item) -> Delivery:
         finished_at=moment(row.get("finished_at")),
         purge_at=from_seconds(row["ttl"]),
         attempts=tuple(_attempt(fields) for fields in row["attempts"]),
+        opened_at=moment(row.get("opened_at")),
+        round_id=row.get("round"),
+        attempts_before=row.get("attempts_before", 0),
+        turn_at=moment(row.get("turn_at")),
     )
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(dict(data), ensure_ascii=False, separators=(",", ":"))
 
 
 def _attempt_map(attempt: DeliveryAttempt) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Some new rows in one write: all of them, or none.
+"""Some rows in one write: all of them, or none.
 
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from relay.aws.errors import aws_errors_translated
-from relay.aws.update import IS_NEW
+from relay.aws.update import IS_NEW, Condition, is_done, update_of
 from relay.aws.values import Item
 from relay.domain.errors import UnavailableError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _CANCELLED = "TransactionCanceledException"
-_NOT_NEW = "ConditionalCheckFailed"
+_CONDITION_FAILED = "ConditionalCheckFailed"
 
 
 def put_new_rows(client: "DynamoDBClient", table: str, rows: Sequence[Item]) -> bool:
@@ -29,30 +29,64 @@ def put_new_rows(client: "DynamoDBClient", table: str, rows: Sequence[Item]) -> 
     Raises:
         UnavailableError: they may or may not be written.
     """
-    puts: Any = [
-        {
-            "Put": {
-                "TableName": table,
-                "Item": row,
-                "ConditionExpression": IS_NEW.text,
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
+    reasons = _write(client, [_put(table, row) for row in rows])
+    return not reasons or [reason.get("Item") for reason in reasons] == list(rows)
+
+
+def change_row_and_put(
+    client: "DynamoDBClient", table: str, old: Item, new: Item, condition: Condition, row: Item
+) -> bool:
+    """Turn one row into another together with a new row, and tell whether it is so now.
+
+    ``True`` also where the first had been done before and was not heard of; ``False`` where the
+    condition does not hold or another stands in the place of the new row, and nothing was written.
+
+    Raises:
+        UnavailableError: they may or may not be written.
+    """
+    change = {
+        "Update": {
+            "TableName": table,
+            "Key": {name: new[name] for name in ("pk", "sk")},
+            "ConditionExpression": condition.text,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            **update_of(old, new, condition),
         }
-        for row in rows
-    ]
+    }
+    reasons = _write(client, [change, _put(table, row)])
+    return not reasons or is_done(reasons[0].get("Item"), old, new)
+
+
+def _put(table: str, row: Item) -> dict[str, Any]:
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": row,
+            "ConditionExpression": IS_NEW.text,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+
+
+def _write(client: "DynamoDBClient", writes: list[Any]) -> list[dict[str, Any]]:
+    """Write all, and return for each why it could not be, nothing once they are written.
+
+    Raises:
+        UnavailableError: that was not for a condition; they may or may not be written.
+    """
     try:
         with aws_errors_translated():
-            client.transact_write_items(TransactItems=puts)
+            client.transact_write_items(TransactItems=writes)
     except UnavailableError as error:
         reasons = _reasons(error.__cause__)
-        if not any(reason.get("Code") == _NOT_NEW for reason in reasons):
+        if not any(reason.get("Code") == _CONDITION_FAILED for reason in reasons):
             raise
-        return [reason.get("Item") for reason in reasons] == list(rows)
-    return True
+        return reasons
+    return []
 
 
 def _reasons(error: BaseException | None) -> list[dict[str, Any]]:
-    """Return why each row could not be put, where that is why none was."""
+    """Return why each row could not be written, where that is why none was."""
     if not isinstance(error, ClientError):
         return []
     response: Any = error.response

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from relay.aws.values import Item, from_item, to_item
 from relay.domain.moments import from_milliseconds, to_milliseconds
-from relay.domain.wheel import Hint, HintKind, Position, Purpose
+from relay.domain.wheel import Hint, HintKind, Position, Purpose, minute_of
 
 KEPT_AFTER = timedelta(days=7)
 """How long a hint outlives its minute: longer than any outage of the sweeper that goes unseen."""
@@ -33,14 +33,16 @@ def hint_from_row(item: Item) -> Hint:
     if "tenant" in row:  # as the first version wrote them: jobs only, and only to watch them
         row |= {"sk": f"{Purpose.WATCH}#{row['sk']}", "owner": row["tenant"]}
         row |= {"at": int(row["pk"].split("#")[1]) * _MINUTE_SECONDS * 1000}
+    at = from_milliseconds(row["at"])
     purpose, kind, identifier = row["sk"].split("#", 2)
     return Hint(
         kind=HintKind(kind),
         purpose=Purpose(purpose),
         owner=row["owner"],
         id=identifier,
-        at=from_milliseconds(row["at"]),
+        at=at,
         looks=row.get("looks", 0),
+        minutes_ahead=minute_of(at) - int(row["pk"].split("#")[1]),
     )
 
 

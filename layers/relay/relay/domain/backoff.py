@@ -37,6 +37,8 @@ WEBHOOK_SCHEDULE = (
 )
 """Waits after the first, second … failed attempt at a webhook. Source: Standard Webhooks 1.0.0."""
 WEBHOOK_JITTER = 0.2
+WEBHOOK_SPAN_MAX = sum(WEBHOOK_SCHEDULE, timedelta(days=1)) * (1 + WEBHOOK_JITTER)
+"""How long a delivery may go on: all waits at their longest, and a day that was asked for."""
 
 
 def full_jitter(attempt: int, *, cap: timedelta, chance: float) -> timedelta:

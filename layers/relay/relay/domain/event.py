@@ -10,30 +10,42 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from relay.domain.circuit import Circuit
+from relay.domain.event_types import (
+    ENDPOINT_DISABLED,
+    ENDPOINT_TEST,
+    JOB_CANCELLED,
+    JOB_COMPLETED,
+    JOB_EXPIRED,
+    JOB_FAILED,
+    JOB_REQUIRES_ACTION,
+    JOB_STARTED,
+    SUBMISSION_REJECTED,
+    UPSTREAM_BLOCKED,
+    is_of_job,
+)
 from relay.domain.ids import EventId, TenantId, derived_ulid
 from relay.domain.job import Job, JobStatus, Submission
 from relay.domain.job_view import submission_view, thin_view
 from relay.domain.moments import to_iso, to_milliseconds
 from relay.domain.money import Money
 from relay.domain.usage import Usage
+from relay.domain.webhook_endpoint import WebhookEndpoint
 
 EVENT_SOURCE = "mistral-relay"
 API_VERSION = "v1"
 
 _TYPES: Mapping[JobStatus, str] = {
-    JobStatus.COMPLETED: "job.completed",
-    JobStatus.FAILED: "job.failed",
-    JobStatus.CANCELLED: "job.cancelled",
-    JobStatus.EXPIRED: "job.expired",
-    JobStatus.REQUIRES_ACTION: "job.requires_action",
+    JobStatus.COMPLETED: JOB_COMPLETED,
+    JobStatus.FAILED: JOB_FAILED,
+    JobStatus.CANCELLED: JOB_CANCELLED,
+    JobStatus.EXPIRED: JOB_EXPIRED,
+    JobStatus.REQUIRES_ACTION: JOB_REQUIRES_ACTION,
 }
-STARTED = "job.started"
-UPSTREAM_BLOCKED = "upstream.blocked"
-SUBMISSION_REJECTED = "submission.rejected"
 
 OPERATOR = TenantId("operator")
 """Whose the events are that concern the deployment as a whole."""
-OPERATORS_EVENTS_KEPT = timedelta(days=30)
+EVENTS_KEPT = timedelta(days=30)
+"""Of events that concern no job."""
 _MISTRAL = "mistral"
 
 
@@ -57,7 +69,7 @@ class Event:
     @property
     def is_of_job(self) -> bool:
         """Whether ``resource_id`` names a job."""
-        return self.type.startswith("job.")
+        return is_of_job(self.type)
 
 
 def event_of(before: Job | None, after: Job) -> Event | None:
@@ -89,7 +101,7 @@ def _type_of(before: Job | None, after: Job) -> str | None:
         return None  # a write that changed no state
     if after.status is JobStatus.IN_PROGRESS:
         is_first = after.fence == 1
-        return STARTED if after.notify_started and is_first else None
+        return JOB_STARTED if after.notify_started and is_first else None
     return _TYPES.get(after.status)
 
 
@@ -106,7 +118,7 @@ def event_of_circuit(before: Circuit | None, after: Circuit) -> Event | None:
         resource_id=_MISTRAL,
         occurred_at=at,
         sequence=after.version,
-        purge_at=at.replace(microsecond=0) + OPERATORS_EVENTS_KEPT,
+        purge_at=at.replace(microsecond=0) + EVENTS_KEPT,
         data={
             "id": _MISTRAL,
             "object": "upstream",
@@ -145,6 +157,48 @@ def submission_rejected(
     )
 
 
+def endpoint_disabled(endpoint: WebhookEndpoint, at: datetime) -> Event:
+    """Return the event that tells a tenant that an endpoint gets no more events."""
+    return Event(
+        id=_event_id(at, endpoint.id, str(endpoint.version), ENDPOINT_DISABLED),
+        type=ENDPOINT_DISABLED,
+        tenant_id=endpoint.tenant_id,
+        resource_id=endpoint.id,
+        occurred_at=at,
+        sequence=endpoint.version,
+        purge_at=at.replace(microsecond=0) + EVENTS_KEPT,
+        data={
+            "id": endpoint.id,
+            "object": "webhook_endpoint",
+            "tenant_id": endpoint.tenant_id,
+            "status": endpoint.status,
+            "disabled_reason": endpoint.disabled_reason,
+            "failing_since": to_iso(endpoint.failing_since) if endpoint.failing_since else None,
+            "metadata": dict(endpoint.metadata),
+        },
+    )
+
+
+def endpoint_test(endpoint: WebhookEndpoint, event_id: EventId, at: datetime) -> Event:
+    """Return the event that a test of an endpoint sends there, and nowhere else."""
+    return Event(
+        id=event_id,
+        type=ENDPOINT_TEST,
+        tenant_id=endpoint.tenant_id,
+        resource_id=endpoint.id,
+        occurred_at=at,
+        sequence=to_milliseconds(at),
+        purge_at=at.replace(microsecond=0) + EVENTS_KEPT,
+        data={
+            "id": endpoint.id,
+            "object": "webhook_endpoint",
+            "tenant_id": endpoint.tenant_id,
+            "status": endpoint.status,
+            "metadata": dict(endpoint.metadata),
+        },
+    )
+
+
 def _event_id(at: datetime, *parts: str) -> EventId:
     return EventId("evt_" + derived_ulid(at, *parts))
 
@@ -155,9 +209,9 @@ def job_as_of(job: Job, event_type: str, sequence: int) -> Job:
     A job's end is final, so only its start has to be wound back to; and what a cancelled job's
     call turned out to cost is not known yet when its end is told.
     """
-    if event_type == _TYPES[JobStatus.CANCELLED]:
+    if event_type == JOB_CANCELLED:
         return replace(job, usage=None, cost=None)
-    if event_type != STARTED:
+    if event_type != JOB_STARTED:
         return job
     started_at = job.started_at or job.created_at
     return replace(

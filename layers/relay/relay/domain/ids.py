@@ -12,6 +12,8 @@ JobId = NewType("JobId", str)
 TenantId = NewType("TenantId", str)
 EventId = NewType("EventId", str)
 DeliveryId = NewType("DeliveryId", str)
+EndpointId = NewType("EndpointId", str)
+"""Of a webhook endpoint."""
 
 RANDOM_BYTES = 10  # the 80 bits of a ULID that are not its time
 SHARDS = 8  # of a tenant's jobs and events, so that no one partition takes them all
@@ -39,6 +41,12 @@ def derived_ulid(at: datetime, *parts: str) -> str:
     """
     digest = hashlib.sha256("\n".join(parts).encode()).digest()
     return ulid(at, digest[:RANDOM_BYTES])
+
+
+def first_id(prefix: str, moment: datetime) -> str:
+    """Return the least id that something made at or after a moment can have."""
+    milliseconds = -((_EPOCH - moment) // timedelta(milliseconds=1))  # rounded up
+    return f"{prefix}_{ulid(_EPOCH + timedelta(milliseconds=milliseconds), bytes(RANDOM_BYTES))}"
 
 
 def made_at(identifier: str) -> datetime:

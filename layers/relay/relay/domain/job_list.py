@@ -2,21 +2,19 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from relay.domain.cursor import from_cursor, to_cursor
 from relay.domain.endpoints import Endpoint
-from relay.domain.ids import RANDOM_BYTES, is_id, ulid
+from relay.domain.ids import first_id, is_id
 from relay.domain.job import Job, JobStatus
-from relay.domain.moments import cut_to_milliseconds
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
 EXAMINED_MAX = 1000
 """How many jobs one page looks at, so that a rare filter costs a bounded read."""
 _JOB = "job"
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class Lane(StrEnum):
@@ -66,6 +64,4 @@ def read_cursor(text: str) -> str:
 
 def first_id_at(moment: datetime) -> str:
     """Return the least id that a job made at or after a moment can have."""
-    whole = cut_to_milliseconds(moment)
-    first = whole if whole == moment else whole + _MILLISECOND
-    return f"{_JOB}_{ulid(first, bytes(RANDOM_BYTES))}"
+    return first_id(_JOB, moment)

@@ -1,7 +1,7 @@
 """A submission as it comes from outside, checked once: by the API and by the submissions queue.
 
-Pydantic, which is slow to import, is used here and in ``account_request`` only: functions that
-take no requests from outside must import neither.
+Pydantic, which is slow to import, is used here, in ``account_request`` and in ``endpoint_request``
+only: functions that take no requests from outside must import none of them.
 """
 
 import json

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from relay.domain.delivery import Delivery
-from relay.domain.ids import DeliveryId, JobId, TenantId
+from relay.domain.ids import DeliveryId, EndpointId, JobId, TenantId
 from relay.domain.job import Job
+from relay.domain.recovery import Recovery
 
 SCHEMA = "1"
 
@@ -30,6 +31,13 @@ class DeliveryMessage(NamedTuple):
     delivery_id: DeliveryId
 
 
+class RecoveryMessage(NamedTuple):
+    """Which recovery is to go on."""
+
+    endpoint_id: EndpointId
+    recovery_id: str
+
+
 def job_message(job: Job, *, comes_back: bool = False) -> dict[str, str]:
     """Return the message that makes the worker look at a job."""
     message = {"schema": SCHEMA, "tenant_id": job.tenant_id, "job_id": job.id}
@@ -39,6 +47,15 @@ def job_message(job: Job, *, comes_back: bool = False) -> dict[str, str]:
 def delivery_message(delivery: Delivery) -> dict[str, str]:
     """Return the message that makes the deliverer look at a delivery."""
     return {"schema": SCHEMA, "target_id": delivery.target_id, "delivery_id": delivery.id}
+
+
+def recovery_message(recovery: Recovery) -> dict[str, str]:
+    """Return the message that makes the fan-out look at a recovery."""
+    return {
+        "schema": SCHEMA,
+        "endpoint_id": recovery.endpoint_id,
+        "recovery_id": recovery.id,
+    }
 
 
 def read_job_message(body: str) -> JobMessage:
@@ -53,6 +70,15 @@ def read_delivery_message(body: str) -> DeliveryMessage:
     """Read what ``delivery_message`` wrote."""
     fields = _fields(body, ("target_id", "delivery_id"))
     return DeliveryMessage(fields["target_id"], DeliveryId(fields["delivery_id"]))
+
+
+def read_recovery_message(body: str) -> RecoveryMessage | None:
+    """Read what ``recovery_message`` wrote, ``None`` where this is something else."""
+    try:
+        fields = _fields(body, ("endpoint_id", "recovery_id"))
+    except UnreadableMessageError:
+        return None
+    return RecoveryMessage(EndpointId(fields["endpoint_id"]), fields["recovery_id"])
 
 
 def _fields(body: str, names: tuple[str, ...]) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from relay.domain.ids import TenantId
+from relay.domain.ids import EndpointId, TenantId
 from relay.domain.moments import to_iso
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, not a secret
@@ -42,6 +42,14 @@ def hkdf(master: bytes, *, salt: bytes, info: bytes) -> bytes:
 def callback_secret(master: str, tenant_id: TenantId, *, version: int = 1) -> WebhookSecret:
     """Derive the secret for a tenant's ``callback_url``s. Nothing of it is kept anywhere."""
     info = f"callback\n{tenant_id}\n{version}".encode()
+    return WebhookSecret(hkdf(master.encode(), salt=_SALT, info=info))
+
+
+def endpoint_secret(
+    master: str, tenant_id: TenantId, endpoint_id: EndpointId, *, version: int
+) -> WebhookSecret:
+    """Derive one version of an endpoint's secret. Nothing of it is kept anywhere."""
+    info = f"endpoint\n{tenant_id}\n{endpoint_id}\n{version}".encode()
     return WebhookSecret(hkdf(master.encode(), salt=_SALT, info=info))
 
 

@@ -16,6 +16,7 @@ from relay.domain.delivery import Delivery
 from relay.domain.ids import shard_of
 from relay.domain.job import Job
 from relay.domain.moments import from_milliseconds, to_milliseconds
+from relay.domain.recovery import Recovery
 
 SHARDS = 16
 FIRST_LOOK = timedelta(minutes=2)
@@ -40,6 +41,7 @@ class HintKind(StrEnum):
 
     JOB = "job"
     DELIVERY = "dlv"
+    RECOVERY = "rec"
     EVENT = "evt"
     """An event that is its own outbox: inserted first, and put on the bus after."""
 
@@ -53,10 +55,12 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """A reason to look at a row in the minute of ``at``.
+    """A reason to look at a row in the minute of ``at``, or ``minutes_ahead`` of that.
 
-    ``owner`` is the tenant of a job or an event, and the target of a delivery. ``looks`` counts
-    the looks of a watch that found a row overdue.
+    ``owner`` is the tenant of a job or an event, the target of a delivery or a recovery.
+    ``looks`` counts the looks of a watch that found a row overdue. A wake is looked at in the
+    minute before its own, where there is one: a sweep comes at any second of its minute, and what
+    is due before that second would be late.
     """
 
     kind: HintKind
@@ -65,11 +69,12 @@ class Hint:
     id: str
     at: datetime
     looks: int = 0
+    minutes_ahead: int = 0
 
     @property
     def minute(self) -> int:
         """The minute since 1970 in which the row is looked at."""
-        return minute_of(self.at)
+        return minute_of(self.at) - self.minutes_ahead
 
     @property
     def shard(self) -> int:
@@ -78,7 +83,7 @@ class Hint:
 
     def again(self, at: datetime, *, looks: int) -> Self:
         """Return the watch's next hint."""
-        return replace(self, at=_minute_after(at), looks=looks)
+        return replace(self, at=_minute_after(at), looks=looks, minutes_ahead=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,15 @@ def wake(kind: HintKind, owner: str, identifier: str, *, due: datetime, now: dat
     The minute that is under way may have been swept already, so the next one is the soonest.
     """
     soonest = _minute_after(now + WRITTEN_AHEAD)
-    return Hint(kind=kind, purpose=Purpose.WAKE, owner=owner, id=identifier, at=max(due, soonest))
+    at = max(due, soonest)
+    return Hint(
+        kind=kind,
+        purpose=Purpose.WAKE,
+        owner=owner,
+        id=identifier,
+        at=at,
+        minutes_ahead=int(at >= soonest + _MINUTE),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +152,11 @@ class Watched:
         """Return a delivery as a look sees it. A lease that has not ended yet counts."""
         due_at = max(delivery.next_attempt_at, delivery.lease_until or delivery.next_attempt_at)
         return cls(due_at=due_at, ends_at=delivery.purge_at)
+
+    @classmethod
+    def recovery(cls, recovery: Recovery) -> Self:
+        """Return a recovery as a look sees it."""
+        return cls(due_at=recovery.due_at, ends_at=recovery.ends_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,15 +19,21 @@ from relay.ports.outside import (
 from relay.ports.queues import DeadLetters, Postponement, Queue, Sending, Visibility
 from relay.ports.stores import (
     ContentStore,
-    DeliveryStore,
     EventStore,
     Found,
     IdempotencyStore,
     JobStore,
 )
+from relay.ports.webhooks import (
+    CallbackSecretStore,
+    DeliveryStore,
+    EndpointStore,
+    RecoveryStore,
+)
 from relay.ports.wheel import Page, Wheel
 
 __all__ = [
+    "CallbackSecretStore",
     "Change",
     "ChangeReader",
     "CircuitStore",
@@ -36,6 +42,7 @@ __all__ = [
     "DeadLetters",
     "DeliveryStore",
     "Dice",
+    "EndpointStore",
     "EventBus",
     "EventStore",
     "Found",
@@ -48,6 +55,7 @@ __all__ = [
     "Postponement",
     "Queue",
     "RateBucket",
+    "RecoveryStore",
     "Secret",
     "SenderStore",
     "Sending",

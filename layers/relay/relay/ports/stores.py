@@ -1,4 +1,4 @@
-"""Where jobs, content, events, deliveries and idempotency keys are kept.
+"""Where jobs, content, events and idempotency keys are kept.
 
 Each method may raise ``UnavailableError``; then the act may or may not have been done, and doing
 it again must be safe. Other errors are named where they can occur.
@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from relay.domain.content import Content
-from relay.domain.delivery import Delivery
 from relay.domain.event import Event
 from relay.domain.idempotency import Reservation
-from relay.domain.ids import DeliveryId, EventId, JobId, TenantId
+from relay.domain.ids import EventId, JobId, TenantId
 from relay.domain.job import Job
 
 
@@ -151,38 +150,14 @@ class EventStore(Protocol):
         """
         ...
 
+    def oldest_first(
+        self, tenant_id: TenantId, *, after: str, before: str | None = None, at: datetime
+    ) -> Iterator[Event]:
+        """Yield a tenant's events by id, the oldest first, reading only as far as is asked for.
 
-class DeliveryStore(Protocol):
-    """Deliveries. As with jobs, the row is the lock."""
-
-    def create(self, delivery: Delivery) -> None:
-        """Keep a new delivery.
-
-        Raises:
-            AlreadyExistsError: it is there already; nothing was changed.
-        """
-        ...
-
-    def find(self, names: Collection[tuple[str, DeliveryId]]) -> "Found[DeliveryId, Delivery]":
-        """Return those deliveries that are there, by target and id."""
-        ...
-
-    def claim(
-        self, target_id: str, delivery_id: DeliveryId, *, at: datetime, lease: timedelta
-    ) -> Delivery:
-        """Take a pending delivery that is due for one attempt, in one write.
-
-        Raises:
-            DeliveryNotClaimableError: final, not due, or under a live lease; carries it as it is.
-            NotFoundError: there is no such delivery.
-        """
-        ...
-
-    def save(self, before: Delivery, after: Delivery) -> None:
-        """Write what came of an attempt, if it is still held under the same fencing token.
-
-        Raises:
-            LostLeaseError: it is not; nothing was written.
+        Strongly consistent. ``after`` is an id, or the least one of a moment, and is left out
+        itself; ``before`` is the first that is not wanted any more. Those that wait for the bus
+        come along, what is past its time at ``at`` and rows that cannot be read do not.
         """
         ...
 

@@ -1,7 +1,8 @@
-"""What a function may ask of AWS's stores, read from its code.
+"""What a function may ask of AWS, read from its code: so that no scenario forgets any of it.
 
 A function's acts name methods of ports. ``bootstrap`` says which adapter a port has, and the
-adapter's methods name calls of boto's clients. Nothing is run.
+adapter's methods name calls of boto's clients. Nothing is run. It does not see through adapters
+that hold a port themselves, so what was seen to be called may be more.
 """
 
 import ast
@@ -12,6 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import get_protocol_members, get_type_hints, is_protocol
+
+import botocore.session
+from botocore import xform_name
 
 from relay import bootstrap, ports
 
@@ -30,12 +34,19 @@ ACTIONS = {
     "put_object": "s3:PutObject",
     "delete_object": "s3:DeleteObject",
     "list_objects_v2": "s3:ListBucket",
+    "send_message": "sqs:SendMessage",
+    "send_message_batch": "sqs:SendMessage",
+    "change_message_visibility_batch": "sqs:ChangeMessageVisibility",
+    "get_queue_attributes": "sqs:GetQueueAttributes",
+    "put_events": "events:PutEvents",
+    "get_secret_value": "secretsmanager:GetSecretValue",
 }
+_SHARED = ("relay.use_cases.", "relay.postponing")
 _PORTS = {name: port for name, port in vars(ports).items() if is_protocol(port)}
 
 
 def actions_of(function: str) -> set[str]:
-    """Return what a function's code calls of DynamoDB and S3, by IAM's names."""
+    """Return what a function's code calls of AWS, by IAM's names."""
     trees = [ast.parse(path.read_text("utf-8")) for path in _files_of(function)]
     held = dict(_held_ports(trees))
     actions: set[str] = set()
@@ -48,6 +59,23 @@ def actions_of(function: str) -> set[str]:
     return actions
 
 
+def calls_of_clients() -> set[str]:
+    """Return every name of a call of boto's clients that the layer's code calls anything by."""
+    session = botocore.session.get_session()
+    known = {
+        xform_name(operation)
+        for service in sorted({action.partition(":")[0] for action in ACTIONS.values()})
+        for operation in session.get_service_model(service).operation_names
+    } | {"generate_presigned_url"}
+    layer = REPOSITORY / "layers" / "relay" / "relay"
+    return {
+        node.func.attr
+        for path in layer.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    } & known
+
+
 def _files_of(function: str) -> list[Path]:
     """Return a function's modules, and those of the use cases that it shares with others."""
     folder = REPOSITORY / "functions" / function
@@ -56,7 +84,7 @@ def _files_of(function: str) -> list[Path]:
         str(node.module)
         for path in own
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("relay.use_cases.")
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_SHARED)
     }
     layer = REPOSITORY / "layers" / "relay"
     return own + [layer / (module.replace(".", "/") + ".py") for module in sorted(shared)]
