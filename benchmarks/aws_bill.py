@@ -202,7 +202,7 @@ class Account:
         self._hand_over("worker", self._sent.pop("jobs"), JOBS, SECONDS["worker"])
         while not self._sent["jobs"]:
             self.sweep()
-        self.clock.at += timedelta(seconds=50)
+        self.clock.at += timedelta(minutes=2)  # the wheel sends it in the minute before it is due
 
     def park(self, count: int) -> None:
         """Write the hints of as many jobs that are parked for an hour and longer."""
@@ -226,7 +226,7 @@ def _account() -> Iterator[Account]:
         cloud = Cloud()
         cloud.create_table()
         cloud.events().create_event_bus(Name="relay")
-        for it in ("jobs", "deliveries", "unpublished"):
+        for it in ("jobs", "deliveries", "events", "unpublished"):
             settings[f"{it.upper()}_QUEUE_URL"] = cloud.sqs().create_queue(QueueName=it)["QueueUrl"]
         secret = cloud.secretsmanager().create_secret(Name="secret", SecretString="secret")["ARN"]
         names = ("MISTRAL_API_KEY_SECRET_ARN", "WEBHOOK_MASTER_SECRET_ARN")
