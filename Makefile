@@ -94,11 +94,19 @@ down: $(DEV) ## Stop the local stack
 # ---------------------------------------------------------------- checks
 
 .PHONY: test
-test: $(DEV) $(RECEIVERS) ## Every test that needs no stack, with coverage
-	$(BIN)/coverage run -m pytest
+test: covered proofs ## Every test that needs no stack, with coverage; -j2 for two at a time
+
+.PHONY: covered
+covered: $(DEV) $(RECEIVERS)
+	$(BIN)/coverage run -m pytest --ignore=tests/simulation
 	$(BIN)/coverage report
 	@$(BIN)/coverage json --quiet --fail-under=0 -o .coverage.json
 	@$(BIN)/python -m tools.coverage_floors .coverage.json
+
+# Apart, since measuring coverage would double the time of what covers nothing more.
+.PHONY: proofs
+proofs: $(DEV)
+	$(BIN)/pytest tests/simulation $(if $(REPORTS),--junitxml=$(REPORTS)/test-proofs.xml)
 
 # Never a part of `check`: it needs a key and costs money, if less than a tenth of a cent.
 # Without a key it fails, since who asks for these tests must not take their absence for success.

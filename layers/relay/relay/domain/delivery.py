@@ -14,8 +14,8 @@ from relay.domain.webhook_exchange import WebhookAnswer
 
 DELIVERY_LEASE = timedelta(seconds=30)
 """Twice what an attempt may take: see the sender's time-out."""
-ATTEMPTS_KEPT = 100
-"""The newest; a row must not grow with each redelivery for ever."""
+ATTEMPTS_KEPT = 40
+"""The newest, of four rounds: a row holds 400 KB, and an attempt takes up to four of them."""
 _ENDPOINT_PREFIX = "we_"
 
 
