@@ -1,5 +1,6 @@
 """A delivery as clients see it, and how it is found and answered with."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Literal, TypedDict
 
@@ -12,6 +13,9 @@ from relay.domain.errors import NotFoundError
 from relay.domain.ids import DeliveryId, is_id
 from relay.domain.moments import to_iso
 from relay.telemetry import in_milliseconds
+
+LISTED_HEAD_CHARACTERS_MAX = 128
+"""A hundred deliveries of forty attempts each must fit into what Lambda answers, 6 MB."""
 
 
 class DeliveryAttemptView(TypedDict):
@@ -77,6 +81,15 @@ def accepted(delivery: Delivery, once: Once, request: Request, services: Service
         body=delivery_view(delivery),
         headers={"location": address, **once.headers},
     )
+
+
+def listed_view(delivery: Delivery) -> DeliveryView:
+    """Return a delivery as a list shows it: with less of each answer, so that any page fits."""
+    attempts = [
+        replace(it, response_head=it.response_head[:LISTED_HEAD_CHARACTERS_MAX])
+        for it in delivery.attempts
+    ]
+    return delivery_view(replace(delivery, attempts=tuple(attempts)))
 
 
 def delivery_view(delivery: Delivery) -> DeliveryView:

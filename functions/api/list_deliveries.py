@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Literal, TypedDict
 
-from functions.api.delivery_view import DeliveryView, delivery_view
+from functions.api.delivery_view import DeliveryView, listed_view
 from functions.api.http import QueryParameter, Request, Response
 from functions.api.pages import PAGE_PARAMETERS, examined, limit_of
 from functions.api.query import EPOCH, MOMENT, Query, id_of, moment_of, pattern_of, words, words_of
@@ -67,7 +67,7 @@ def list_deliveries(request: Request, services: Services) -> Response:
     return Response(
         body=DeliveryListView(
             object="list",
-            data=[delivery_view(delivery) for delivery in page],
+            data=[listed_view(delivery) for delivery in page],
             has_more=last is not None,
             next_cursor=to_cursor(last.id) if last else None,
         )

@@ -1,20 +1,20 @@
 """Whom a delivery goes to: the address, the secrets that sign, and how the endpoint there fares."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from relay.domain.delivery import Delivery
 from relay.domain.errors import LostRaceError, NotFoundError
 from relay.domain.event import endpoint_disabled
 from relay.domain.event_types import ENDPOINT_TEST
-from relay.domain.ids import RANDOM_BYTES, ulid
-from relay.domain.recovery import recovery_of
+from relay.domain.ids import derived_ulid
+from relay.domain.recovery import recovery_of, recovery_time_of
 from relay.domain.signing import WebhookSecret, callback_secret, endpoint_secret
 from relay.domain.webhook_endpoint import WebhookEndpoint
 from relay.domain.webhook_exchange import WebhookAnswer
 from relay.domain.wheel import HintKind, wake, watch
-from relay.ports import CallbackSecretStore, Dice, EndpointStore, RecoveryStore, Secret, Wheel
+from relay.ports import CallbackSecretStore, EndpointStore, RecoveryStore, Secret, Wheel
 
 _TRIES = 3
 """How often how an endpoint fares is noted where others change its row at the same time."""
@@ -46,7 +46,6 @@ class Addressees:
     recoveries: RecoveryStore
     wheel: Wheel
     master_secret: Secret
-    dice: Dice
 
     def of(self, delivery: Delivery, at: datetime) -> Addressee:
         """Return whom a delivery goes to, as it is now: read just before each attempt.
@@ -119,19 +118,24 @@ class Addressees:
         self.endpoints.save(endpoint, after, told_by=event)
 
     def _recover(self, endpoint: WebhookEndpoint, at: datetime) -> None:
-        identifier = f"rec_{ulid(at, self.dice.randomness(RANDOM_BYTES))}"
+        """Begin the recovery of the time that is under way, unless it has begun.
+
+        It runs when that is over, so that one does for whatever heals until then.
+        """
+        until = recovery_time_of(at)
+        identifier = f"rec_{derived_ulid(until, endpoint.id)}"
         recovery = recovery_of(
             endpoint.id,
             endpoint.tenant_id,
             identifier=identifier,
             since=(endpoint.troubled_since or at) - LOOKS_BACK,
-            until=at,
+            until=until,
             at=at,
         )
         self.wheel.put(
             [
                 watch(HintKind.RECOVERY, endpoint.id, identifier, at),
-                wake(HintKind.RECOVERY, endpoint.id, identifier, due=at, now=at),
+                wake(HintKind.RECOVERY, endpoint.id, identifier, due=until, now=at),
             ]
         )
-        self.recoveries.create(recovery)
+        self.recoveries.create(replace(recovery, due_at=until))

@@ -25,7 +25,6 @@ handle = make_handler(
             recoveries=bootstrap.recovery_store(_table),
             wheel=_wheel,
             master_secret=bootstrap.secret(_settings.webhook_master_secret_arn),
-            dice=_dice,
         ),
         event_data=EventData(
             jobs=bootstrap.job_store(_table),

@@ -40,12 +40,12 @@ class _Handler:
     log: WideLog
 
     def __call__(self, event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
-        """Take each record; report those whose message must come back."""
+        """Take each record, events first; report those whose message must come back."""
         left = timedelta(milliseconds=context.get_remaining_time_in_millis())
         ends_at = self.clock.now() + left - MARGIN
         failures = [
             {"itemIdentifier": record["messageId"]}
-            for record in event["Records"]
+            for record in sorted(event["Records"], key=_is_of_a_recovery)
             if not self._take(record["body"], ends_at)
         ]
         return {"batchItemFailures": failures}
@@ -79,3 +79,7 @@ class _Handler:
         recovery = self.recover(message, ends_at=ends_at)
         if recovery is not None:
             facts |= {"tenant_id": recovery.tenant_id, "records": recovery.redelivered}
+
+
+def _is_of_a_recovery(record: Mapping[str, Any]) -> bool:
+    return read_recovery_message(record["body"]) is not None

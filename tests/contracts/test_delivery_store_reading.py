@@ -282,6 +282,20 @@ class TestDynamoDBDeliveryStore(DeliveryStoreReadingContract):
         assert len(first_page) == PAGE_ROWS
         assert len(asked) == 2
 
+    def test_another_tenants_target_costs_no_more_than_one_that_is_not_there(
+        self, cloud: Cloud
+    ) -> None:
+        client = cloud.dynamodb()
+        deliveries = DynamoDBDeliveryStore(client, TABLE)
+        made(deliveries, *(a_delivery_to(HERE, number) for number in range(2 * PAGE_ROWS)))
+        asked: list[str] = []
+        client.meta.events.register("before-send.dynamodb.Query", lambda **_: asked.append("once"))
+
+        listed = list(deliveries.newest_first(OTHER_TENANT, target_id=HERE.id))
+
+        assert listed == []
+        assert len(asked) == 1
+
     def test_what_has_expired_while_the_index_names_it_is_not_found(self, cloud: Cloud) -> None:
         """The index follows the table a moment later."""
         client = cloud.dynamodb()

@@ -7,10 +7,12 @@ from hypothesis import HealthCheck, given, settings
 
 from relay.adapters.dynamodb_endpoints import DynamoDBEndpointStore
 from relay.adapters.dynamodb_events import DynamoDBEventStore
-from relay.aws.endpoint_row import to_row
+from relay.aws.endpoint_row import callback_secret_row, to_row
 from relay.aws.values import to_item
 from relay.domain.errors import AlreadyExistsError, LostRaceError, NotFoundError
 from relay.domain.event import endpoint_disabled
+from relay.domain.ids import EndpointId
+from relay.domain.secret_versions import NEVER_ROTATED
 from relay.domain.webhook_endpoint import (
     ENDPOINTS_MAX,
     TURNS_APART,
@@ -339,3 +341,13 @@ class TestDynamoDBEndpointStore(EndpointStoreContract):
             cloud.dynamodb().put_item(TableName=TABLE, Item=row)
 
         return spoil
+
+    def test_the_row_of_a_callback_secret_is_no_endpoint(
+        self, cloud: Cloud, endpoints: EndpointStore
+    ) -> None:
+        """It lies beside them, and what an endpoint is called may come from outside."""
+        row = callback_secret_row(TENANT, NEVER_ROTATED)
+        cloud.dynamodb().put_item(TableName=TABLE, Item=row)
+
+        with pytest.raises(NotFoundError):
+            endpoints.get(TENANT, EndpointId("callback_secret"))

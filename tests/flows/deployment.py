@@ -328,7 +328,6 @@ class Deployment:
                 recoveries=self.recoveries,
                 wheel=self.wheel,
                 master_secret=self.secret,
-                dice=machine.dice,
             ),
             event_data=EventData(jobs=self.jobs, contents=self.contents, api_url=API_URL),
             wheel=self.wheel,

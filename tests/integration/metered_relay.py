@@ -151,7 +151,6 @@ class MeteredRelay:
                 recoveries=self._recoveries,
                 wheel=self._wheel,
                 master_secret=FakeSecret("a-master-secret"),
-                dice=self.dice,
             ),
             event_data=EventData(
                 jobs=self.jobs, contents=self.contents, api_url="https://relay.example.com"

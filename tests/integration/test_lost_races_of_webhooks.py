@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
@@ -294,17 +295,28 @@ class TestTurns:
 
         assert reread(rival) == replace(healed, turn_at=NOON + TURNS_APART)
 
-    def test_who_loses_turn_after_turn_gives_up(
+    def test_whoever_takes_turns_all_the_while_keeps_nobody_from_one(
         self, cloud: Cloud, rival: DynamoDBEndpointStore
     ) -> None:
         client = cloud.dynamodb()
         for call in range(1, 9):
             just_before(client, "UpdateItem", lambda: self.take(rival, reread(rival)), call=call)
 
+        turn = self.take(DynamoDBEndpointStore(client, TABLE), ENDPOINT)
+
+        assert turn == NOON + 2 * TURNS_APART
+        assert reread(rival).turn_at == NOON + 3 * TURNS_APART
+
+    def test_who_finds_it_healed_and_paced_in_turns_gives_up(
+        self, cloud: Cloud, rival: DynamoDBEndpointStore
+    ) -> None:
+        client, paced = cloud.dynamodb(), ENDPOINT.changed(turn_at=NOON + SECOND)
+        for call in range(1, 9):
+            change = (ENDPOINT, paced) if call % 2 else (paced, ENDPOINT)
+            just_before(client, "UpdateItem", partial(rival.save, *change), call=call)
+
         with pytest.raises(UnavailableError):
             self.take(DynamoDBEndpointStore(client, TABLE), ENDPOINT)
-
-        assert reread(rival).turn_at == NOON + 8 * TURNS_APART
 
     def test_a_turn_that_was_taken_but_not_heard_of_is_nobodys(
         self, cloud: Cloud, rival: DynamoDBEndpointStore

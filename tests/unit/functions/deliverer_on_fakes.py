@@ -74,7 +74,6 @@ class Deliverer(Receiving):
                     recoveries=self.recoveries,
                     wheel=self.wheel,
                     master_secret=FakeSecret(MASTER_SECRET, seam),
-                    dice=dice,
                 ),
                 event_data=EventData(jobs=self.jobs, contents=self.contents, api_url=API_URL),
                 wheel=self.wheel,

@@ -8,11 +8,11 @@ import pytest
 from functions.api.list_deliveries import MADE_WITHIN
 from relay.domain.cursor import to_cursor
 from relay.domain.delivering import delivery_of
-from relay.domain.delivery import Delivery, delivery_id
+from relay.domain.delivery import ATTEMPTS_KEPT, Delivery, delivery_id
 from relay.domain.ids import DeliveryId, EventId, ulid
-from relay.domain.job_list import EXAMINED_MAX
+from relay.domain.job_list import EXAMINED_MAX, LIMIT_MAX
 from relay.domain.moments import to_iso
-from relay.domain.webhook_exchange import WebhookAnswer
+from relay.domain.webhook_exchange import RESPONSE_HEAD_CHARACTERS_MAX, WebhookAnswer
 from tests.fakes.clock import NOON
 from tests.fakes.examples import (
     OTHER_TENANT,
@@ -30,6 +30,7 @@ LIST = "GET /v1/deliveries"
 GET = "GET /v1/deliveries/{delivery_id}"
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
+LAMBDA_ANSWER_BYTES_MAX = 6 * 1024 * 1024  # as it is returned: text within text
 ENDPOINT, OTHER_ENDPOINT = an_endpoint(), an_endpoint(id=an_endpoint_id(2))
 
 
@@ -129,6 +130,24 @@ class TestLists:
         assert ids(first) + ids(rest) == [it.id for it in reversed(made)]
         assert (first.json["has_more"], rest.json["has_more"]) == (True, False)
         assert rest.json["next_cursor"] is None
+
+    def test_the_largest_page_fits_into_an_answer(self) -> None:
+        answer = WebhookAnswer(
+            status_code=503,
+            failure=None,
+            retry_after=None,
+            response_head="語" * RESPONSE_HEAD_CHARACTERS_MAX,
+            duration=SECOND,
+        )
+        attempt = a_delivery().attempted(answer, at=NOON, chance=0.5).attempts[0]
+        largest = {"attempts": (attempt,) * ATTEMPTS_KEPT}
+        api = api_with(*(a_delivery_to(ENDPOINT, it, **largest) for it in range(LIMIT_MAX)))
+
+        page = listed(api, limit=LIMIT_MAX)
+
+        assert len(page.json["data"]) == LIMIT_MAX
+        assert len(page.text.encode()) < LAMBDA_ANSWER_BYTES_MAX
+        assert len(ids(page)) == LIMIT_MAX
 
     def test_they_are_found_by_endpoint_status_and_type(self) -> None:
         there = a_delivery_to(ENDPOINT, 1)

@@ -7,6 +7,7 @@ import pytest
 
 from relay.domain.event import Event, endpoint_disabled
 from relay.domain.job import Callback
+from relay.domain.recovery import RECOVERIES_APART
 from relay.domain.webhook_endpoint import (
     DISABLED_AFTER,
     DisabledReason,
@@ -299,6 +300,20 @@ class TestHealing:
 
         recovery = deliverer.recoveries.all()[0]
         assert all(recovery.since <= it.occurred_at < recovery.until for it in burst)
+
+    def test_one_that_heals_over_and_over_is_recovered_once_in_a_while(self) -> None:
+        """Each recovery walks through an hour of the tenant's events at least."""
+        deliverer = ToEndpoint(*[slowly(200), YES] * 5)
+        told = []
+        for _ in range(10):
+            deliverer.clock.at += 10 * SECOND
+            told.append(deliverer.tell())
+            deliverer.run()
+
+        assert len(deliverer.posts) == 10
+        (recovery,) = deliverer.recoveries.all()
+        assert all(recovery.since <= it.occurred_at < recovery.until for it in told)
+        assert recovery.due_at == recovery.until == NOON + RECOVERIES_APART
 
     def test_one_that_had_not_failed_for_long_needs_none(self) -> None:
         deliverer = ToEndpoint(registered=registered(failing_since=NOON - MINUTE))

@@ -21,6 +21,7 @@ from relay.domain.recovery import Recovery
 from relay.domain.webhook_endpoint import DisabledReason, WebhookEndpoint
 from relay.domain.wheel import HintKind, Purpose, begin_of
 from tests.fakes.clock import NOON
+from tests.fakes.events import as_told
 from tests.fakes.examples import (
     LEASE_MARGIN,
     OTHER_TENANT,
@@ -442,6 +443,17 @@ def test_an_outage_brings_the_message_back(call: str) -> None:
     assert line["recovery_id"] == fanout.recovery.id
     assert line["error_type"] == "UnavailableError"
     assert len(fanout.messages) == 1
+
+
+def test_events_of_the_same_batch_do_not_wait_for_it() -> None:
+    fanout = Recovering()
+    _, event = fanout.ended()
+    bodies = json.dumps(recovery_message(fanout.recovery)), json.dumps(as_told(event))
+
+    assert failures(fanout.handle_records(*bodies)) == []
+
+    said = [line["message"] for line in fanout.log.lines]
+    assert said == ["event.fanned_out", "recovery.continued"]
 
 
 def test_the_log_says_how_far_it_has_come() -> None:

@@ -86,8 +86,9 @@ class DynamoDBDeliveryStore:
         for row in rows:
             with suppress(UnreadableRowError):
                 delivery = read_one(row, from_row)
-                if delivery.tenant_id == tenant_id:
-                    yield delivery
+                if delivery.tenant_id != tenant_id:
+                    return  # a target is one tenant's, and how much lies there is nobody else's
+                yield delivery
 
     def _rows_to(self, target_id: str, first: str, before: str) -> Iterator[Item]:
         part = Part(

@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _TRIES = 8
-"""Each refusal means that another delivery got its turn meanwhile."""
+"""Each refusal means that the endpoint has healed, or its first turn was taken, meanwhile."""
 _TURN = "turn_at"
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 class DynamoDBEndpointStore:
@@ -49,7 +50,9 @@ class DynamoDBEndpointStore:
             raise AlreadyExistsError(endpoint.id)
 
     def get(self, tenant_id: TenantId, endpoint_id: EndpointId) -> WebhookEndpoint:
-        """Read an endpoint, strongly consistent."""
+        """Read an endpoint, strongly consistent. Rows of other kinds lie beside it."""
+        if not FIRST <= endpoint_id < LAST:
+            raise NotFoundError(endpoint_id)
         with aws_errors_translated():
             found = self._client.get_item(
                 TableName=self._table, Key=key_of(tenant_id, endpoint_id), ConsistentRead=True
@@ -98,23 +101,27 @@ class DynamoDBEndpointStore:
     def take_turn(
         self, endpoint: WebhookEndpoint, *, at: datetime, apart: timedelta
     ) -> datetime | None:
-        """Try the turn that was read, and what the refusal shows if that is taken."""
+        """Take the turn after all that are taken, or now where that is free.
+
+        The former is lost to nobody, however many take turns at this moment.
+        """
+        is_free = f"attribute_exists(pk) AND (attribute_not_exists({_TURN}) OR {_TURN} <= :at)"
+        now = (f"SET {_TURN} = :at + :apart", is_free)
+        after_others = (f"SET {_TURN} = {_TURN} + :apart", f"{_TURN} > :at")
         free_at = endpoint.turn_at
         for _ in range(_TRIES):
-            turn = at if free_at is None else max(at, free_at)
-            is_free = f"attribute_exists(pk) AND (attribute_not_exists({_TURN}) OR {_TURN} <= :at)"
-            if turn > at:
-                is_free = f"{_TURN} = :at"
+            change, condition = after_others if free_at is not None and free_at > at else now
             try:
                 with aws_errors_translated():
-                    self._client.update_item(
+                    changed = self._client.update_item(
                         TableName=self._table,
                         Key=key_of(endpoint.tenant_id, endpoint.id),
-                        UpdateExpression=f"SET {_TURN} = :next",
-                        ConditionExpression=is_free,
+                        UpdateExpression=change,
+                        ConditionExpression=condition,
                         ExpressionAttributeValues=to_item(
-                            {":at": to_milliseconds(turn), ":next": to_milliseconds(turn + apart)}
+                            {":at": to_milliseconds(at), ":apart": apart // _MILLISECOND}
                         ),
+                        ReturnValues="UPDATED_NEW",
                         ReturnValuesOnConditionCheckFailure="ALL_OLD",
                     )
             except ClientError as error:
@@ -123,8 +130,9 @@ class DynamoDBEndpointStore:
                     return None
                 free_at = _free_at(row)
             else:
-                return turn
-        raise UnavailableError("the endpoint's turns are taken too fast")
+                next_free_at = _free_at(changed["Attributes"])
+                return next_free_at - apart if next_free_at else at
+        raise UnavailableError("the endpoint is well and troubled again too fast")
 
     def remove(self, tenant_id: TenantId, endpoint_id: EndpointId) -> None:
         """Delete the row, if it is there."""

@@ -5,13 +5,16 @@ far it has come.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from relay.domain.ids import EndpointId, EventId, TenantId
 
 RECOVERY_KEPT = timedelta(days=30)
 RECOVERY_LASTS_AT_MOST = timedelta(days=2)
 """After that it is given up, whatever keeps it from its end."""
+RECOVERIES_APART = timedelta(minutes=2)
+"""Of an endpoint that is in trouble and well over and over: each walks through an hour or more."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,11 @@ class Recovery:
             redelivered=self.redelivered + redelivered,
             finished_at=at,
         )
+
+
+def recovery_time_of(at: datetime) -> datetime:
+    """Return when the recovery begins of an endpoint that is well again at a moment."""
+    return at + (_EPOCH - at) % RECOVERIES_APART
 
 
 def recovery_of(
